@@ -1,0 +1,129 @@
+# Copyright (c) ohmykube contributors
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+"""From the wish (cluster.yaml) and what was seen (state.json) to groups, hosts and role variables. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError
+
+API_PORT = 6443
+# Roles that look things up in the catalogue.
+_FETCHING = ("cache_distribute", "containerd", "flannel", "local_path", "metallb")
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """groups: group → hosts. variables: for all hosts. hosts: host → its own variables."""
+
+    groups: Mapping[str, Sequence[str]]
+    variables: Mapping[str, Any]
+    hosts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+def build(cluster: Mapping[str, Any], state: Mapping[str, Any], kubeadm_config: Sequence[Any]) -> Inventory:
+    """kubeadm_config: the documents of the user's own kubeadm file.
+
+    Raises OhmykubeError `inventory.unreachable`.
+    """
+    spec, name = cluster["spec"], cluster["metadata"]["name"]
+    machines = state["machines"]
+    lost = [machine["name"] for machine in machines if not (machine["ssh"] and machine["seen"]["address"])]
+    if lost:
+        raise OhmykubeError(
+            "inventory.unreachable",
+            f"no address is known for {', '.join(lost)}",
+            hint=f"`ohmykube up --name {name}` makes, starts and finds them",
+        )
+    groups: dict[str, list[str]] = {"control_plane": [], "workers": []}
+    for machine in machines:
+        groups["control_plane" if machine["role"] == "control-plane" else "workers"].append(machine["name"])
+        groups.setdefault("group_" + machine["group"].replace("-", "_"), []).append(machine["name"])
+    return Inventory(
+        groups=groups,
+        variables={**_common(cluster, state, kubeadm_config), **spec["vars"]},
+        hosts={machine["name"]: _host(cluster, machine, _plane(machines)) for machine in machines},
+    )
+
+
+def endpoint(name: str) -> str:
+    """The name under which every node finds the API server."""
+    return f"{name}.ohmykube.internal"
+
+
+def _common(cluster: Mapping[str, Any], state: Mapping[str, Any], kubeadm_config: Sequence[Any]) -> dict[str, Any]:
+    spec, name = cluster["spec"], cluster["metadata"]["name"]
+    network, machines = spec["network"], state["machines"]
+    plane = _plane(machines)
+    pool = network["addressPool"]
+    return {
+        "node_swap": spec["swap"],
+        **{f"{role}_catalogues": state["catalogues"] for role in _FETCHING},
+        "containerd_registries": spec["registries"],
+        "kubeadm_version": spec["kubernetesVersion"],
+        "kubeadm_cluster_name": name,
+        "kubeadm_endpoint": f"{endpoint(name)}:{API_PORT}",
+        "kubeadm_pod_cidr": network["podCIDR"],
+        "kubeadm_service_cidr": network["serviceCIDR"],
+        "kubeadm_proxy_mode": network["proxyMode"],
+        "kubeadm_swap": spec["swap"],
+        "kubeadm_config": list(kubeadm_config),
+        "cluster_cni": network["cni"],
+        "cluster_csi": spec["storage"]["csi"],
+        "cluster_load_balancer": network["loadBalancer"],
+        "flannel_pod_cidr": network["podCIDR"],
+        "flannel_interface_can_reach": plane,
+        "verify_nodes_ready": network["cni"] != "none",
+        "metallb_address_pool": state["addressPool"] if pool == "auto" else pool,
+    }
+
+
+def _plane(machines: Sequence[Mapping[str, Any]]) -> str:
+    """Address of the control plane. None is there for the reset after an `up` that died while it took the hosts."""
+    return next((machine["seen"]["address"] for machine in machines if machine["role"] == "control-plane"), "")
+
+
+def _host(cluster: Mapping[str, Any], machine: Mapping[str, Any], plane: str) -> dict[str, Any]:
+    """A node knows its own name and the endpoint's, so that it need not be told when others come and go."""
+    ssh, group = machine["ssh"], _group(cluster["spec"], machine)
+    address = machine["seen"]["address"]
+    arguments = {
+        "IdentitiesOnly": "yes",
+        "UserKnownHostsFile": ssh["knownHosts"],
+        "GlobalKnownHostsFile": "/dev/null",
+        "StrictHostKeyChecking": "yes",
+        "HostKeyAlias": ssh["hostKeyAlias"] or ssh["host"],
+    }
+    return {
+        "ansible_host": ssh["host"],
+        "ansible_port": ssh["port"],
+        "ansible_user": ssh["user"],
+        "ansible_become": ssh["user"] != "root",
+        "ansible_python_interpreter": "/usr/bin/python3",
+        "ansible_ssh_private_key_file": ssh["identityFile"],
+        "ansible_ssh_common_args": " ".join(f"-o {key}={value}" for key, value in arguments.items()),
+        "node_hosts": [
+            {"name": machine["name"], "address": address},
+            {"name": endpoint(cluster["metadata"]["name"]), "address": plane},
+        ],
+        "kubeadm_node_address": address,
+        "kubeadm_node_labels": group["labels"],
+        "kubeadm_node_annotations": group["annotations"],
+        "kubeadm_node_taints": group["taints"],
+        **machine["variables"],
+        **cluster["spec"]["vars"],
+        **group["vars"],
+    }
+
+
+def _group(spec: Mapping[str, Any], machine: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The entry of the cluster file that the machine comes from."""
+    for host in spec["hosts"]:
+        if host["name"] == machine["name"]:
+            return host
+    if machine["role"] == "control-plane":
+        return spec["controlPlane"]
+    return next(group for group in spec["workers"] if group["name"] == machine["group"])

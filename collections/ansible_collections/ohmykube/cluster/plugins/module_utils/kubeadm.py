@@ -1,0 +1,149 @@
+# Copyright (c) ohmykube contributors
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+"""The only place that calls kubeadm: init, join and reset, each asking the world first."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError
+from ansible_collections.ohmykube.cluster.plugins.module_utils.files import write_atomic
+from ansible_collections.ohmykube.cluster.plugins.module_utils.host import Host
+from ansible_collections.ohmykube.cluster.plugins.module_utils.kubectl import ADMIN, PATH, POLL, Kubectl
+from ansible_collections.ohmykube.cluster.plugins.module_utils.reset import network
+
+KUBELET = "/etc/kubernetes/kubelet.conf"
+CONFIG = "/etc/kubernetes/kubeadm.yaml"
+PATCHES = "/etc/kubernetes/patches"
+# Written when init has ended well. Only without it may an unfinished control plane be wiped: with it there is data.
+INITIALISED = "/var/lib/ohmykube/initialised"
+TRACES = ("/etc/kubernetes/manifests/etcd.yaml", "/etc/kubernetes/pki/ca.crt", KUBELET, "/var/lib/etcd/member")
+# What is said to a node that has an identity of another cluster, or none that is known.
+_UNKNOWN = (
+    "NotFound",
+    "not found",
+    "Unauthorized",
+    "must be logged in",
+    "x509",
+    "Forbidden",
+    "forbidden",
+    "unable to read",
+)
+_RESET_TIMEOUT = 120  # seconds
+
+
+@dataclass(frozen=True)
+class Kubeadm:
+    host: Host
+    ignore_preflight: Sequence[str] = ()
+
+    def run(self, *arguments: str, timeout: float) -> str:
+        """Its output. Raises OhmykubeError `kubeadm.failed` with its own words and the kubelet's last ones."""
+        done = self.host.run(["env", PATH, "kubeadm", *arguments], timeout)
+        if done.code:
+            words = "\n".join(line for line in (done.stdout + done.stderr).splitlines() if line.strip())
+            journal = self.host.run(["journalctl", "--no-pager", "--output=cat", "--lines=15", "--unit=kubelet"], 30)
+            raise OhmykubeError(
+                "kubeadm.failed",
+                f"kubeadm {arguments[0]} failed: {_point(words)}",
+                hint="mend what it names and run the same command again: it begins anew by itself",
+                context={"output": words[-3000:], "kubelet": journal.stdout[-3000:]},
+            )
+        return done.stdout
+
+    def reset(self) -> None:
+        """Wipe what kubeadm made on this node, and what the pod network would remember of the cluster before."""
+        socket = "--cri-socket=unix:///run/containerd/containerd.sock"
+        self.run("reset", "--force", socket, timeout=_RESET_TIMEOUT)
+        network.forget(self.host)
+
+    def initialised(self) -> bool:
+        """Whether init has ended well here."""
+        return self.host.path(INITIALISED).exists()
+
+    def needs_init(self, *, timeout: float) -> bool:
+        """Whether this control plane has no cluster yet.
+
+        One that has, but does not answer, is an error and never wiped.
+        timeout: seconds that a cluster of ours may take to answer, after a reboot for instance.
+        """
+        if not self.initialised():
+            return True
+        deadline = time.monotonic() + timeout
+        while not Kubectl(self.host).answers():
+            if time.monotonic() > deadline:
+                raise OhmykubeError(
+                    "kubeadm.unhealthy",
+                    f"the control plane was set up before, but its API server does not answer within {timeout:.0f} s",
+                    hint="on the node: crictl ps -a; journalctl -u kubelet. Its data is left alone",
+                    context={"admin": ADMIN},
+                )
+            time.sleep(POLL)
+        return False
+
+    def init(self, config: str, patches: Mapping[str, str], *, timeout: float) -> None:
+        """Make the cluster; what an interrupted run left is wiped first. patches: by the name of kubeadm's file."""
+        if self._has_traces():
+            self.reset()
+        self._configure(config, patches)
+        self.run("init", f"--config={CONFIG}", *self._ignore(), timeout=timeout)
+        write_atomic(self.host.path(INITIALISED), b"", 0o600)
+
+    def needs_join(self, node: str, *, timeout: float) -> bool:
+        """Whether the cluster does not know this node by the kubelet's identity.
+
+        An API server that cannot be reached says nothing about that: OhmykubeError after `timeout` seconds, and the
+        node stays as it is.
+        """
+        if not self.host.path(KUBELET).exists():
+            return True
+        kubectl = Kubectl(self.host, KUBELET)
+        deadline = time.monotonic() + timeout
+        while True:
+            done = kubectl.run("get", "node", node, "--output=name")
+            if done.code == 0:
+                return False
+            if any(words in done.stderr for words in _UNKNOWN):
+                return True
+            if time.monotonic() > deadline:
+                raise OhmykubeError(
+                    "kubeadm.unreachable",
+                    f"{node} cannot ask the API server whether it belongs to the cluster: {done.stderr.strip()}",
+                    hint="is the control plane up, and its port 6443 open to this node?",
+                    context={"output": done.stderr},
+                )
+            time.sleep(POLL)
+
+    def join(self, config: str, patches: Mapping[str, str], *, timeout: float) -> None:
+        """Join; the configuration holds the token and is removed again."""
+        if self._has_traces():
+            self.reset()
+        self._configure(config, patches)
+        try:
+            self.run("join", f"--config={CONFIG}", *self._ignore(), timeout=timeout)
+        finally:
+            self.host.path(CONFIG).unlink(missing_ok=True)
+
+    def _configure(self, config: str, patches: Mapping[str, str]) -> None:
+        write_atomic(self.host.path(CONFIG), config.encode(), 0o600)
+        folder = self.host.path(PATCHES)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        for name, patch in patches.items():
+            write_atomic(folder / Path(name).name, patch.encode(), 0o600)
+
+    def _has_traces(self) -> bool:
+        return any(self.host.path(trace).exists() for trace in TRACES)
+
+    def _ignore(self) -> list[str]:
+        return [f"--ignore-preflight-errors={','.join(self.ignore_preflight)}"] if self.ignore_preflight else []
+
+
+def _point(words: str) -> str:
+    """The lines in which kubeadm names errors, else its last one."""
+    named = [line.strip() for line in words.splitlines() if "[ERROR" in line or line.startswith("error")]
+    return "; ".join(named) or (words.splitlines()[-1] if words else "no output")

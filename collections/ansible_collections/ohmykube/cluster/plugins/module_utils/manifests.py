@@ -1,0 +1,180 @@
+# Copyright (c) ohmykube contributors
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+"""Upstream's manifests, changed as data where a cluster needs it. Pure; runs on the controller."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from ipaddress import ip_address, ip_network
+from typing import Any
+
+import yaml
+from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError
+
+Manifest = dict[str, Any]
+DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
+_WEBHOOKS = "ValidatingWebhookConfiguration"
+_PROBE_SECONDS = 1  # how often a starting add-on is asked whether it is ready; upstream's asks first after 5 or 10
+_STARTUP_SECONDS = 60  # until an add-on that has not started is started anew
+_SUBNET = "/run/flannel/subnet.env"
+
+
+def plain(value: Any) -> Any:
+    """The value without Ansible's tagged types, which YAML cannot write."""
+    return json.loads(json.dumps(value, default=str))
+
+
+def without_tags(make: Callable[..., str]) -> Callable[..., str]:
+    """For use as a filter, whose arguments are of Ansible's tagged types."""
+
+    def made(*arguments: Any, **options: Any) -> str:
+        return make(*map(plain, arguments), **{key: plain(value) for key, value in options.items()})
+
+    return made
+
+
+def flannel(text: str, *, pod_cidr: str, can_reach: str, backend: str, api_server: str = "") -> str:
+    """flannel for a pod network. can_reach: an address that the interface to use leads to; empty: flannel's guess.
+
+    api_server: host:port; empty: the service's address, which kube-proxy must have prepared.
+    """
+    host, _, port = api_server.rpartition(":")
+    direct = [{"name": "KUBERNETES_SERVICE_HOST", "value": host}, {"name": "KUBERNETES_SERVICE_PORT", "value": port}]
+
+    def change(item: Manifest) -> None:
+        if item["kind"] == "ConfigMap":
+            network = json.loads(item["data"]["net-conf.json"])
+            network.update(Network=pod_cidr, Backend={**network.get("Backend", {}), "Type": backend})
+            item["data"]["net-conf.json"] = json.dumps(network)
+        elif item["kind"] == "DaemonSet":
+            pod = item["spec"]["template"]["spec"]
+            _network_before_ready(pod)
+            _quick_probes(pod)
+            if host:
+                pod["containers"][0].setdefault("env", []).extend(direct)
+            if can_reach:
+                pod["containers"][0]["args"].append(f"--iface-can-reach={can_reach}")
+
+    return _changed(text, change, kinds=("ConfigMap", "DaemonSet"))
+
+
+def local_path(text: str, *, default_class: bool, helper_image: str, path: str) -> str:
+    """local-path-provisioner. helper_image: pinned, where upstream's is untagged; path: the folder on each node."""
+
+    def change(item: Manifest) -> None:
+        if item["kind"] == "StorageClass":
+            item["metadata"].setdefault("annotations", {})[DEFAULT_CLASS] = str(default_class).lower()
+        elif item["kind"] == "ConfigMap":
+            data = item["data"]
+            config = json.loads(data["config.json"])
+            for entry in config["nodePathMap"]:
+                entry["paths"] = [path]
+            data["config.json"] = json.dumps(config)
+            pod = yaml.safe_load(data["helperPod.yaml"])
+            for container in pod["spec"]["containers"]:
+                container.update(image=helper_image, imagePullPolicy="IfNotPresent")
+            data["helperPod.yaml"] = yaml.safe_dump(pod)
+        elif item["kind"] == "Deployment":
+            _quick_probes(item["spec"]["template"]["spec"])
+
+    return _changed(text, change, kinds=("ConfigMap", "StorageClass", "Deployment"))
+
+
+def metallb(text: str, *, on_control_planes: bool) -> str:
+    """MetalLB without the webhook that checks its pools, which comes with the first one.
+
+    on_control_planes: whether nodes announce addresses though they have the label that asks to leave them out.
+    """
+
+    def change(item: Manifest) -> None:
+        if item["kind"] in ("Deployment", "DaemonSet"):
+            pod = item["spec"]["template"]["spec"]
+            _quick_probes(pod)
+            if item["kind"] == "DaemonSet" and on_control_planes:
+                pod["containers"][0]["args"].append("--ignore-exclude-lb")
+
+    return _changed(text, change, kinds=("Deployment", "DaemonSet"), leave=(_WEBHOOKS,))
+
+
+def metallb_pool(text: str, *, addresses: str) -> str:
+    """MetalLB's pool of addresses, announced by ARP and NDP, and then the webhook of its manifest `text`.
+
+    In this order a cluster need not wait until the webhook answers: what it would check of the pool is checked here.
+    addresses: ranges or networks, separated by commas; OhmykubeError `metallb.addresses` where they are neither.
+    """
+    group, metadata = "metallb.io/v1beta1", {"name": "ohmykube", "namespace": "metallb-system"}
+    ranges = [_range(part.strip()) for part in addresses.split(",")]
+    pool = {"apiVersion": group, "kind": "IPAddressPool", "metadata": metadata, "spec": {"addresses": ranges}}
+    advertisement = {
+        "apiVersion": group,
+        "kind": "L2Advertisement",
+        "metadata": dict(metadata),
+        "spec": {"ipAddressPools": [metadata["name"]]},
+    }
+    webhooks = [item for item in yaml.safe_load_all(text) if item and item["kind"] == _WEBHOOKS]
+    return yaml.safe_dump_all([pool, advertisement, *webhooks], sort_keys=False)
+
+
+def _range(text: str) -> str:
+    first, _, last = text.partition("-")
+    try:
+        if "/" in text:
+            ip_network(text, strict=False)
+        elif int(ip_address(first.strip())) > int(ip_address(last.strip())):
+            raise ValueError(f"{last} comes before {first}")
+    except ValueError as error:
+        raise OhmykubeError(
+            "metallb.addresses",
+            f"{text or 'nothing'} is no range of addresses: {error}",
+            hint="write 192.168.1.240-192.168.1.250 or 192.168.1.240/28; several with commas between them",
+        ) from error
+    return text
+
+
+def _quick_probes(pod: Manifest) -> None:
+    """Notice at once that a pod is ready: a cluster is waited for by whoever made it. Liveness stays upstream's."""
+    for container in pod["containers"]:
+        for kind in ("startupProbe", "readinessProbe"):
+            if kind in container:
+                container[kind].update(initialDelaySeconds=0, periodSeconds=_PROBE_SECONDS)
+        if "startupProbe" in container:
+            container["startupProbe"]["failureThreshold"] = _STARTUP_SECONDS // _PROBE_SECONDS
+
+
+def _network_before_ready(pod: Manifest) -> None:
+    """Write the CNI configuration when flannel has a subnet, not before it runs.
+
+    The configuration makes a node Ready. Pods that come before there is a subnet fail, and the kubelet tries them again
+    only after 10 seconds.
+    """
+    main = pod["containers"][0]
+    install = next(container for container in pod["initContainers"] if container["name"] == "install-cni")
+    pod["initContainers"].remove(install)
+    script = f'until [ -s {_SUBNET} ]; do sleep 0.1; done; exec "$@"'
+    command = ["sh", "-c", script, "sh", *install["command"], *install["args"]]
+    main["lifecycle"] = {"postStart": {"exec": {"command": command}}}
+    main["volumeMounts"] += [mount for mount in install["volumeMounts"] if mount not in main["volumeMounts"]]
+
+
+def _changed(
+    text: str, change: Callable[[Manifest], None], *, kinds: tuple[str, ...], leave: tuple[str, ...] = ()
+) -> str:
+    """The manifest after `change`; OhmykubeError where it is not the upstream's that we know.
+
+    kinds: those that it must have. leave: those that are left out.
+    """
+    items = [item for item in yaml.safe_load_all(text) if item and item["kind"] not in leave]
+    absent = set(kinds) - {item["kind"] for item in items}
+    try:
+        if absent:
+            raise KeyError(", ".join(sorted(absent)))
+        for item in items:
+            change(item)
+    except (KeyError, IndexError, TypeError, ValueError, StopIteration) as error:
+        raise OhmykubeError(
+            "manifest.unknown",
+            f"the manifest is not built as expected: {error!r}",
+            hint="use a version of the component that the catalogue knows",
+        ) from error
+    return yaml.safe_dump_all(items, sort_keys=False)

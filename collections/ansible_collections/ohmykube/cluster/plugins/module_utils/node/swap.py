@@ -1,0 +1,54 @@
+# Copyright (c) ohmykube contributors
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+"""Swap: off now and after a reboot; the lines of fstab are commented so that a reset finds them."""
+
+from __future__ import annotations
+
+import re
+
+from ansible_collections.ohmykube.cluster.plugins.module_utils.files import Change, plan_file
+from ansible_collections.ohmykube.cluster.plugins.module_utils.host import Host
+
+FSTAB = "/etc/fstab"
+_MARK = "#ohmykube# "
+# Pages come back from the disk: minutes on a slow one.
+_SWAPOFF_SECONDS = 300.0
+
+
+def plan_off(host: Host) -> list[Change]:
+    changes = [_off(host, device) for device in _active(host)]
+    fstab = host.read(FSTAB)
+    if fstab is not None:
+        lines = [f"{_MARK}{line}" if _is_swap(line) else line for line in fstab.splitlines(keepends=True)]
+        if change := plan_file(host, FSTAB, "".join(lines)):
+            changes.append(change)
+    return changes
+
+
+def plan_restore(host: Host) -> list[Change]:
+    """Take back what plan_off did to fstab, and switch those swaps on again; nothing where there is nothing of ours."""
+    fstab = host.read(FSTAB) or ""
+    restored = "".join(line.removeprefix(_MARK) for line in fstab.splitlines(keepends=True))
+    if restored == fstab:
+        return []
+    on = Change("swap on", "", "swap on\n", lambda: host.command(["swapon", "--all"]))
+    change = plan_file(host, FSTAB, restored)
+    return [change, on] if change else [on]
+
+
+def _active(host: Host) -> list[str]:
+    """Swaps of this machine. A container sees those of its host in /proc/swaps, and has no such files or devices."""
+    lines = (host.read("/proc/swaps") or "").splitlines()[1:]
+    devices = (re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), line.split()[0]) for line in lines)
+    return [device for device in devices if host.path(device).exists()]
+
+
+def _off(host: Host, device: str) -> Change:
+    return Change(
+        f"swap {device} off", f"{device}\n", "", lambda: host.command(["swapoff", "--", device], _SWAPOFF_SECONDS)
+    )
+
+
+def _is_swap(line: str) -> bool:
+    fields = line.split()
+    return len(fields) >= 3 and not fields[0].startswith("#") and fields[2] == "swap"

@@ -1,0 +1,37 @@
+# Copyright (c) ohmykube contributors
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+"""What a cluster needs from the catalogue, by the `spec` of its cluster file. Pure: asked before machines exist."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+# Components that every node gets: name in the catalogue → role variable that names its version.
+_NODE = {
+    "containerd": "containerd_version",
+    "runc": "containerd_runc_version",
+    "cni_plugins": "containerd_cni_plugins_version",
+    "crictl": "containerd_crictl_version",
+}
+_KUBERNETES = ("kubeadm", "kubelet", "kubectl")
+
+
+def packages(spec: Mapping[str, Any]) -> list[dict[str, str]]:
+    """What goes onto every node, as {component, version}; an empty version is the catalogue's default."""
+    chosen = spec.get("vars", {})
+    runtime = [{"component": name, "version": str(chosen.get(variable, ""))} for name, variable in _NODE.items()]
+    return [*runtime, *({"component": name, "version": spec["kubernetesVersion"]} for name in _KUBERNETES)]
+
+
+def manifests(spec: Mapping[str, Any]) -> list[dict[str, str]]:
+    """What is applied to the cluster, as {component, version}."""
+    chosen, network = spec.get("vars", {}), spec["network"]
+    wanted = {
+        "flannel": network["cni"] == "flannel",
+        "local_path": spec["storage"]["csi"] == "local-path",
+        "metallb": network["loadBalancer"] == "metallb",
+    }
+    return [
+        {"component": name, "version": str(chosen.get(f"{name}_version", ""))} for name, used in wanted.items() if used
+    ]

@@ -1,0 +1,121 @@
+#!/usr/bin/python
+# Copyright (c) ohmykube contributors
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: kube_nodes
+short_description: Give nodes their labels, annotations and taints, from a control plane
+description:
+  - Compares with what the API server says, and patches only nodes that differ.
+  - What an earlier run set and is no longer wanted is removed; what others set stays.
+  - Deletes the bootstrap tokens of nodes that have joined.
+version_added: 0.1.0
+author:
+  - ohmykube contributors (@ohmykube)
+options:
+  nodes:
+    description: The nodes.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: Name of the node.
+        type: str
+        required: true
+      labels:
+        description: Labels by name.
+        type: dict
+        default: {}
+      annotations:
+        description: Annotations by name.
+        type: dict
+        default: {}
+      taints:
+        description: Taints, as C(key=value:Effect).
+        type: list
+        elements: str
+        default: []
+  revoke_tokens:
+    description: Whether bootstrap tokens are deleted.
+    type: bool
+    default: false
+attributes:
+  check_mode:
+    description: Can run in check mode and return what would change, without changing anything.
+    support: full
+  diff_mode:
+    description: Returns each node's labels, annotations and taints before and after.
+    support: full
+  idempotent:
+    description: A second run with the same options changes nothing.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Label a node
+  ohmykube.cluster.kube_nodes:
+    nodes:
+      - name: dev-big-1
+        labels: {size: big}
+        taints: ["dedicated=db:NoSchedule"]
+"""
+
+RETURN = r"""
+changes:
+  description: The nodes that changed.
+  returned: always
+  type: list
+  elements: str
+  sample: [dev-big-1]
+"""
+
+from typing import Any
+
+from ansible_collections.ohmykube.cluster.plugins.module_utils import tokens
+from ansible_collections.ohmykube.cluster.plugins.module_utils.files import apply_all
+from ansible_collections.ohmykube.cluster.plugins.module_utils.host import Host
+from ansible_collections.ohmykube.cluster.plugins.module_utils.kubectl import Kubectl, patiently
+from ansible_collections.ohmykube.cluster.plugins.module_utils.node_marks import Marks, plan
+from ansible_collections.ohmykube.cluster.plugins.module_utils.report import changed, run_module
+
+ARGUMENTS = {
+    "nodes": {
+        "type": "list",
+        "elements": "dict",
+        "required": True,
+        "options": {
+            "name": {"type": "str", "required": True},
+            "labels": {"type": "dict", "default": {}},
+            "annotations": {"type": "dict", "default": {}},
+            "taints": {"type": "list", "elements": "str", "default": []},
+        },
+    },
+    "revoke_tokens": {"type": "bool", "default": False},
+}
+WAIT = 60  # seconds for the API server
+
+
+def run(options: dict[str, Any], host: Host, *, check_mode: bool) -> dict[str, Any]:
+    kubectl = Kubectl(host)
+    if check_mode and not kubectl.configured():
+        return changed([])
+    wanted = [Marks(**entry) for entry in options["nodes"]]
+    seen = {item["metadata"]["name"]: item for item in patiently(lambda: kubectl.items("nodes"), timeout=WAIT)}
+    if check_mode:  # the others are yet to join
+        wanted = [marks for marks in wanted if marks.name in seen]
+    changes = [change for marks in wanted for change in plan(kubectl, marks, seen.get(marks.name))]
+    if not check_mode:
+        apply_all(changes)
+        if options["revoke_tokens"]:
+            tokens.revoke_all(kubectl)
+    return changed(changes)
+
+
+def main() -> None:
+    run_module(ARGUMENTS, run)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+#!/usr/bin/python
+# Copyright (c) ohmykube contributors
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: kubeadm_info
+short_description: Ask a machine which images kubeadm will run, and whether it has joined a cluster
+description:
+  - Changes nothing.
+version_added: 0.1.0
+author:
+  - ohmykube contributors (@ohmykube)
+options:
+  version:
+    description: Kubernetes version whose images are asked for, with its leading v.
+    type: str
+    required: true
+attributes:
+  check_mode:
+    description: Can run in check mode and return what would change, without changing anything.
+    support: full
+  diff_mode:
+    description: Returns what changed.
+    support: none
+  idempotent:
+    description: A second run with the same options changes nothing.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Look at the machine
+  ohmykube.cluster.kubeadm_info:
+    version: v1.36.4
+  register: machine
+"""
+
+RETURN = r"""
+images:
+  description: References of the images of a control plane. Empty in check mode where there is no kubeadm yet.
+  returned: always
+  type: list
+  elements: str
+  sample: [registry.k8s.io/pause:3.10.2]
+joined:
+  description: Whether the kubelet has an identity, of whatever cluster.
+  returned: always
+  type: bool
+"""
+
+from typing import Any
+
+from ansible_collections.ohmykube.cluster.plugins.module_utils.host import Host
+from ansible_collections.ohmykube.cluster.plugins.module_utils.kubeadm import KUBELET, Kubeadm
+from ansible_collections.ohmykube.cluster.plugins.module_utils.report import run_module
+
+ARGUMENTS = {"version": {"type": "str", "required": True}}
+LIST_TIMEOUT = 60  # seconds; it reads nothing but its own constants when a version is named
+
+
+def run(options: dict[str, Any], host: Host, *, check_mode: bool) -> dict[str, Any]:
+    joined = host.path(KUBELET).exists()
+    if check_mode and not host.path("/usr/local/bin/kubeadm").exists():
+        return {"changed": False, "images": [], "joined": joined}
+    version = f"--kubernetes-version={options['version']}"
+    images = Kubeadm(host).run("config", "images", "list", version, timeout=LIST_TIMEOUT).split()
+    return {"changed": False, "images": images, "joined": joined}
+
+
+def main() -> None:
+    run_module(ARGUMENTS, run)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,6 @@
+"""`python -m ohmykube`."""
+
+from ohmykube.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,157 @@
+"""The only import of ansible_runner."""
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ohmykube import COLLECTIONS
+from ohmykube.ansible.sockets import sockets
+from ohmykube.errors import OhmykubeError, raise_all
+from ohmykube.store.home import ClusterFolder
+
+_RUN_LIMIT = 3600  # seconds for a whole playbook
+_IDLE_LIMIT = 900  # seconds without a word: every task of the collection is bounded well below this
+_SIGNAL_LIMIT = 1  # seconds until Ctrl-C is noticed
+
+# A user's own ansible.cfg must not change how clusters are made; this one lies in each run's folder, to rerun by hand.
+_CONFIG = """\
+[defaults]
+gathering = explicit
+host_key_checking = True
+forks = {forks}
+collections_path = {collections}
+retry_files_enabled = False
+callback_result_format = yaml
+interpreter_python = auto_silent
+any_errors_fatal = False
+
+[inventory]
+enable_plugins = ohmykube.cluster.ohmykube
+
+[connection]
+pipelining = True
+
+[ssh_connection]
+control_path = %(directory)s/%%C
+control_path_dir = {sockets}
+ssh_args = -F /dev/null -o ControlMaster=auto -o ControlPersist=60s -o ServerAliveInterval=5 -o ServerAliveCountMax=3
+retries = 3
+timeout = 10
+"""
+
+
+@dataclass(frozen=True)
+class AnsiblePlaybooks:
+    """Runs playbooks of the collection for one cluster. Each run keeps its log and artifacts in a folder of its own."""
+
+    folder: ClusterFolder
+    home: Path
+    offline: bool
+    allow_unverified: bool
+    forks: int
+
+    def run(
+        self,
+        playbook: str,
+        on_step: Callable[[str, str], None],
+        *,
+        variables: Mapping[str, Any] | None = None,
+        limit: Sequence[str] = (),
+    ) -> int:
+        """See `ohmykube.phases.base.Playbooks`. Nothing secret is passed: runner writes all it is given to disk."""
+        import ansible_runner
+
+        folder = self.folder.new_run(playbook)
+        listener = _Listener(on_step, folder)
+        with sockets(self.folder.path) as control:
+            self._prepare(folder, control)
+            result = ansible_runner.run(
+                private_data_dir=str(folder),
+                playbook=str(COLLECTIONS / "ansible_collections/ohmykube/cluster/playbooks" / f"{playbook}.yml"),
+                inventory=str(folder / "ohmykube.yml"),
+                extravars=dict(variables or {}) or None,
+                limit=",".join(limit) or None,
+                envvars=self._environment(folder),
+                settings={
+                    "job_timeout": _RUN_LIMIT,
+                    "idle_timeout": _IDLE_LIMIT,
+                    "pexpect_timeout": _SIGNAL_LIMIT,
+                    "suppress_env_files": True,
+                },
+                event_handler=listener,
+                quiet=True,
+            )
+        if result.status == "canceled":  # runner has taken the signal
+            raise KeyboardInterrupt
+        raise_all(listener.errors)
+        if result.status != "successful":
+            raise OhmykubeError(
+                "playbook.failed",
+                f"ansible-playbook {playbook} ended as {result.status}",
+                hint="mend the cause and run the same command again",
+                context={"log": folder, "output": _tail(folder)},
+            )
+        return sum((result.stats or {}).get("changed", {}).values())
+
+    def _prepare(self, folder: Path, control: Path) -> None:
+        config = _CONFIG.format(forks=self.forks, collections=COLLECTIONS, sockets=control)
+        (folder / "ansible.cfg").write_text(config)
+        (folder / "ohmykube.yml").write_text(
+            f"plugin: ohmykube.cluster.ohmykube\nname: {self.folder.name}\nhome: {self.home}\n"
+        )
+
+    def _environment(self, folder: Path) -> dict[str, str]:
+        return {
+            "ANSIBLE_CONFIG": str(folder / "ansible.cfg"),
+            "OHMYKUBE_HOME": str(self.home),
+            "OHMYKUBE_OFFLINE": "1" if self.offline else "",
+            "OHMYKUBE_ALLOW_UNVERIFIED": "1" if self.allow_unverified else "",
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+            "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
+        }
+
+
+class _Listener:
+    """Turns runner's events into steps, and failures into errors with the task's own words."""
+
+    def __init__(self, on_step: Callable[[str, str], None], folder: Path) -> None:
+        self.on_step = on_step
+        self.folder = folder
+        self.errors: list[OhmykubeError] = []
+
+    def __call__(self, event: dict[str, Any]) -> bool:
+        data = event.get("event_data", {})
+        kind = event["event"]
+        if kind == "runner_on_start":
+            self.on_step(data.get("host", ""), data.get("task", ""))
+        elif kind == "runner_on_unreachable" or (kind == "runner_on_failed" and not data.get("ignore_errors")):
+            self.errors.append(self._error(data, unreachable=kind == "runner_on_unreachable"))
+        return True
+
+    def _error(self, data: dict[str, Any], *, unreachable: bool) -> OhmykubeError:
+        result = data.get("res") or {}
+        node, task = data.get("host", "?"), data.get("task", "?")
+        error = result.get("error")
+        details: dict[str, Any] = error if isinstance(error, dict) else {}
+        words = str(details.get("message") or result.get("msg") or "it failed without a word").strip()
+        output = result.get("stderr") or result.get("module_stderr") or result.get("stdout") or ""
+        context: dict[str, object] = {"node": node, "task": task, "log": self.folder, "output": str(output)[-4000:]}
+        if isinstance(details.get("context"), dict):
+            context.update(details["context"])
+        return OhmykubeError(
+            "node.unreachable" if unreachable else str(details.get("code") or "task.failed"),
+            f"{node}: {task}: {words}",
+            hint=str(
+                details.get("hint") or f"mend the cause and run the same command again; log: {self.folder}/artifacts"
+            ),
+            context=context,
+        )
+
+
+def _tail(folder: Path) -> str:
+    """The last words of ansible-playbook, where no task failed but the run did."""
+    logs = sorted(folder.glob("artifacts/*/stdout"))
+    return logs[-1].read_text(errors="replace")[-2000:] if logs else ""

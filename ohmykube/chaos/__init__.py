@@ -1,0 +1,1 @@
+"""Nodes that fail on purpose, for a while: faults on the nodes themselves, and the power of their machines."""

@@ -1,0 +1,154 @@
+"""The only module that prints. stdout: the result. stderr: progress and errors."""
+
+import json
+import logging
+import os
+import shutil
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ohmykube.errors import OhmykubeError
+from ohmykube.model.result import Result
+
+if TYPE_CHECKING:
+    from ohmykube.cli.settings import Settings
+    from ohmykube.phases.base import Event, Events
+
+
+_JSON_FLAGS = (("-o", "json"), ("--output", "json"))
+
+
+def show(result: Result, settings: "Settings") -> None:
+    """Print a verb's result in the form asked for."""
+    if settings.output == "json":
+        click.echo(json.dumps(result.as_dict(), indent=2))
+    elif settings.output == "yaml":
+        import yaml
+
+        click.echo(yaml.safe_dump(result.as_dict(), sort_keys=False), nl=False)
+    else:
+        text = result.text if result.text is not None else table(result.data, result.columns)
+        if text:
+            click.echo(text, nl=not text.endswith("\n"))
+    for error in result.errors:
+        _error(error, settings)
+
+
+def usage_error(argv: Sequence[str], error: click.ClickException) -> int:
+    """What click found wrong with the command line itself; the exit code."""
+    ctx = getattr(error, "ctx", None)
+    path = ctx.command_path if ctx else "ohmykube"
+    problem = OhmykubeError(
+        "cli.usage", error.format_message(), hint=f"`{path} --help` shows what it takes", exit_code=2
+    )
+    if {"--output=json", "-ojson"} & set(argv) or any(pair in _JSON_FLAGS for pair in pairwise(argv)):
+        click.echo(json.dumps(Result.failed(path.split(" ", 1)[-1], problem).as_dict(), indent=2))
+    _print_error(problem, verbose=False)
+    return problem.exit_code
+
+
+def interrupted(command: str) -> None:
+    """Nothing is lost by Ctrl-C; say how to go on."""
+    click.echo(f"\ninterrupted; `ohmykube {command}` with the same flags goes on from here", err=True)
+
+
+def progress(settings: "Settings") -> "Events":
+    """How events reach the person."""
+    if settings.progress == "json":
+        return _json_event
+    if settings.quiet:
+        return _silent
+    return _Lines(verbose=settings.verbose > 0)
+
+
+def _silent(event: "Event") -> None:
+    """-q"""
+
+
+class LogNotes(logging.Handler):
+    """What providers log while something takes long: shown as notes."""
+
+    def __init__(self, events: "Events") -> None:
+        super().__init__(logging.INFO)
+        self.events = events
+
+    def emit(self, record: logging.LogRecord) -> None:
+        from ohmykube.phases.base import Event
+
+        self.events(Event("note", "", record.getMessage()))
+
+
+class _Lines:
+    """One line when a phase ends; steps where they are asked for, or on a terminal in place."""
+
+    def __init__(self, *, verbose: bool) -> None:
+        self.verbose = verbose
+        self.live = sys.stderr.isatty() and not verbose and not os.environ.get("CI")
+
+    def __call__(self, event: "Event") -> None:
+        if event.kind == "done":
+            self._line(click.style("✓", fg="green") + f" {event.phase}  {event.seconds:.1f}s")
+        elif event.kind == "fail":
+            self._line(click.style("✗", fg="red") + f" {event.phase}  {event.seconds:.1f}s")
+        elif event.kind == "note":
+            self._line(event.text)
+        elif event.kind in ("start", "step"):
+            words = " ".join(part for part in (event.phase + ":", event.node, event.text) if part)
+            if self.live:
+                width = shutil.get_terminal_size().columns
+                click.echo(f"\r\033[K{f'  {words}'[: width - 1]}", err=True, nl=False)
+            elif self.verbose and event.kind == "step":
+                self._line(f"  {words}")
+
+    def _line(self, text: str) -> None:
+        click.echo(("\r\033[K" if self.live else "") + text, err=True)
+
+
+def _json_event(event: "Event") -> None:
+    words = {key: value for key, value in vars(event).items() if value}
+    click.echo(json.dumps({"time": round(time.time(), 3), **words}), err=True)
+
+
+def _error(error: OhmykubeError, settings: "Settings") -> None:
+    if settings.progress == "json":
+        click.echo(json.dumps({"time": round(time.time(), 3), "kind": "error", **error.as_dict()}), err=True)
+    else:
+        _print_error(error, verbose=settings.verbose > 0 or settings.debug)
+
+
+def _print_error(error: OhmykubeError, *, verbose: bool) -> None:
+    click.echo(click.style(f"error: {error.message}", fg="red") + f"  [{error.code}]", err=True)
+    output = error.context.get("output", "")
+    if output and output not in error.message:
+        lines = output.strip().splitlines()
+        for line in lines if verbose else lines[-8:]:
+            click.echo(f"  | {line}", err=True)
+    if error.hint:
+        click.echo(f"  hint: {error.hint}", err=True)
+    if log := error.context.get("log"):
+        click.echo(f"  log: {log}", err=True)
+
+
+def table(data: Any, columns: Sequence[str]) -> str:
+    rows: list[Mapping[str, Any]] = data if isinstance(data, list) else []
+    if not columns:
+        return ""
+    cells = [[column.upper() for column in columns]]
+    cells += [[_cell(row.get(column)) for column in columns] for row in rows]
+    widths = [max(len(row[index]) for row in cells) for index in range(len(columns))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells
+    )
+
+
+def _cell(value: Any) -> str:
+    if value is None or value == "":
+        return "-"
+    if isinstance(value, list | tuple):
+        return ",".join(map(str, value)) or "-"
+    return str(value)

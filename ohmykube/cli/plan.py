@@ -1,0 +1,46 @@
+"""plan: what `up` would do."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ohmykube.cli.options import Verb
+from ohmykube.cli.wiring import Session
+from ohmykube.cli.wish import given_flags, wish
+from ohmykube.model.plan import Step, refusals, steps
+from ohmykube.model.result import Result
+
+_SIGNS = {"create": "+", "start": "> start", "remove": "-", "mark": "~", "change": "~"}
+
+
+@click.command(
+    "plan",
+    cls=Verb,
+    epilog="""\b
+Examples:
+  ohmykube plan -f dev.yaml        what `up -f dev.yaml` would do, and what it would refuse
+  ohmykube plan --workers 5
+""",
+)
+@wish
+@click.pass_obj
+def plan_command(session: Session, /, file: Path | None, **flags: Any) -> Result:
+    """Show what `up` with the same flags would do, and do nothing.
+
+    Exits with 2 where `up` would refuse: a running cluster cannot follow every change.
+    """
+    cluster = session.described(file, given_flags(flags))
+    folder = session.home.cluster(cluster.name)
+    before = session.stored(folder) if folder.exists() else None
+    machines = session.provider(cluster, folder).machines()
+    found, refused = steps(before, cluster, machines), refusals(before, cluster)
+    data = {"name": cluster.name, "steps": [asdict(step) for step in found]}
+    nothing = f"{cluster.name} has all machines that are wished, and nothing in the wish has changed."
+    text = "\n".join(map(_line, found)) or nothing
+    return Result("plan", data, text=text, status="error" if refused else "ok", errors=tuple(refused))
+
+
+def _line(step: Step) -> str:
+    return f"{_SIGNS[step.action]} {step.what}  {step.detail}"

@@ -1,0 +1,247 @@
+"""The one place where the parts meet: settings in, a Context for the phases out."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from pathlib import Path
+
+from ohmykube.ansible.playbooks import AnsiblePlaybooks
+from ohmykube.artifacts import CachedArtifacts
+from ohmykube.cli.settings import Settings
+from ohmykube.errors import OhmykubeError
+from ohmykube.model import load
+from ohmykube.model.changes import refuse
+from ohmykube.model.document import Document, nearest, parse
+from ohmykube.model.machines import wanted
+from ohmykube.model.members import with_gaps
+from ohmykube.model.spec import Cluster
+from ohmykube.phases.base import Context, Event, Events
+from ohmykube.providers import lookup
+from ohmykube.providers.base import Provider, ProviderContext
+from ohmykube.store import lock
+from ohmykube.store.home import ClusterFolder, Home
+from ohmykube.store.machine_images import MachineImages
+from ohmykube.store.state import State
+
+LOCK_TIMEOUT = 600.0  # seconds that a verb waits for another on the same cluster
+
+
+@dataclass
+class Session:
+    """One call of the command line. allow_unverified: set by the verbs that have that flag, before all else."""
+
+    settings: Settings
+    events: Events
+    allow_unverified: bool = False
+
+    @cached_property
+    def home(self) -> Home:
+        home = Home.from_environment()
+        home.make()
+        return home
+
+    @cached_property
+    def artifacts(self) -> CachedArtifacts:
+        overlays = self.settings.catalogue or tuple(Path(path) for path in self._recorded_catalogues())
+        overlays = tuple(path.resolve() for path in overlays)
+        return CachedArtifacts(self.home.cache, overlays, self.settings.offline, self.allow_unverified)
+
+    def artifacts_of(self, folder: ClusterFolder) -> CachedArtifacts:
+        """With the catalogues that the cluster was made from."""
+        state = folder.read_state()
+        overlays = tuple(Path(path) for path in state.catalogues) if state else ()
+        return CachedArtifacts(self.home.cache, overlays, offline=True)
+
+    @property
+    def name(self) -> str:
+        """The cluster meant: --name, else the current one, else `ohmykube`."""
+        return load.cluster_name(self.settings.name or self.home.current() or "ohmykube")
+
+    def steps(self, phase: str) -> Callable[[str], None]:
+        """Where somebody who works outside a plan tells how far it is."""
+        return lambda text: self.events(Event("step", phase, text))
+
+    def folder(self) -> ClusterFolder:
+        """The folder of an existing cluster; OhmykubeError `cluster.unknown`."""
+        folder = self.home.cluster(self.name)
+        if not folder.exists():
+            known = [other.name for other in self.home.clusters()]
+            hint = nearest(self.name, known) if known else "`ohmykube up` makes one"
+            raise OhmykubeError("cluster.unknown", f"there is no cluster {self.name!r}", hint=hint)
+        return folder
+
+    def finished(self, folder: ClusterFolder) -> None:
+        """Raise OhmykubeError `cluster.unfinished` where the API server has never called the whole cluster ready."""
+        state = folder.read_state()
+        if state is None or not state.ready:
+            hint = f"`ohmykube up --name {folder.name}` finishes it"
+            raise OhmykubeError("cluster.unfinished", f"{folder.name} is not ready yet", hint=hint)
+
+    def stored(self, folder: ClusterFolder) -> Cluster:
+        """The cluster as it was last wished."""
+        document = parse(folder.spec_file.read_text(), str(folder.spec_file))
+        version = document.data.get("spec", {}).get("kubernetesVersion", "")
+        return load.build(folder.name, document=document, defaults={}, supported_versions=(version,))
+
+    def checked(self, cluster: Cluster) -> Cluster:
+        """The same, after all that is asked of a cluster file. Raises OhmykubeError `spec.invalid`."""
+        document = Document(cluster.as_data())
+        versions = (cluster.spec.kubernetes_version,)
+        return load.build(cluster.name, document=document, defaults={}, supported_versions=versions)
+
+    def wished(self, file: Path | None, given: tuple[load.Given, ...]) -> Cluster:
+        """The cluster that file, environment and flags describe; without a file, an existing one is the ground.
+
+        Raises OhmykubeError `spec.*`, also for what an existing cluster cannot follow.
+        """
+        cluster = self.described(file, given)
+        folder = self.home.cluster(cluster.name)
+        if folder.exists():
+            refuse(self.stored(folder), cluster)
+        return cluster
+
+    def described(self, file: Path | None, given: tuple[load.Given, ...]) -> Cluster:
+        """The same, whatever a cluster of that name is now."""
+        document = self._document(file)
+        named = document is not None and "name" in (document.data.get("metadata") or {})
+        name = (self.settings.name or "") if named else self.name
+        defaults: dict[tuple[str | int, ...], str] = {
+            ("spec", "kubernetesVersion"): self.artifacts.catalogue.default("kubeadm")
+        }
+        if not self._provider_named(document, given):
+            provider, why = lookup.choose()
+            defaults["spec", "provider"] = provider
+            if why:
+                self.events(Event("note", "", why))
+        versions = self.artifacts.catalogue.versions("kubeadm")
+        cluster = load.build(name, document=document, given=given, defaults=defaults, supported_versions=versions)
+        folder = self.home.cluster(cluster.name)
+        cluster = with_gaps(cluster, self.stored(folder)) if folder.exists() else cluster
+        return _with_paths(cluster, file)
+
+    def described_anywhere(self, file: Path | None) -> Cluster:
+        """The same, where no provider has to be usable: what is fetched for a cluster does not depend on one."""
+        try:
+            return self.described(file, ())
+        except OhmykubeError as error:
+            if error.code != "provider.none":
+                raise
+            return self.described(file, (load.Given(("spec", "provider"), "lima", "the default"),))
+
+    @contextmanager
+    def locked(self, name: str, verb: str) -> Iterator[ClusterFolder]:
+        """Hold the cluster's lock; a folder that never became a cluster is removed again."""
+        folder = self.home.cluster(name)
+
+        def waiting(holder: str) -> None:
+            self.events(Event("note", "", f"waiting for {holder}"))
+
+        with lock.hold(folder.path / "lock", verb, timeout=LOCK_TIMEOUT, waiting=waiting):
+            try:
+                yield folder
+            finally:
+                if folder.path.exists() and not folder.exists():
+                    folder.remove()
+
+    @property
+    def machine_images(self) -> MachineImages:
+        return MachineImages(self.home.cache / "machines")
+
+    def context(
+        self,
+        cluster: Cluster,
+        folder: ClusterFolder,
+        kubeconfig: Path | None = None,
+        *,
+        names: tuple[str, ...] = (),
+        prepared: bool = True,
+    ) -> Context:
+        """names: the machines that the verb works on; empty for all. prepared: whether they may begin with an image."""
+        state = folder.read_state() or State(cluster.name, cluster.spec.provider)
+        machines = wanted(cluster)
+        return Context(
+            cluster=cluster,
+            folder=folder,
+            provider=self.provider(cluster, folder, prepared=prepared),
+            playbooks=AnsiblePlaybooks(
+                folder,
+                self.home.path,
+                offline=self.settings.offline,
+                allow_unverified=self.allow_unverified,
+                forks=min(len(machines), 20),
+            ),
+            artifacts=self.artifacts,
+            events=self.events,
+            machine_images=self.machine_images,
+            machines=machines,
+            parallel=self.settings.parallel,
+            names=names,
+            kubeconfig=kubeconfig,
+            state=replace(state, catalogues=tuple(map(str, self.artifacts.overlays))),
+        )
+
+    def provider(self, cluster: Cluster, folder: ClusterFolder, *, prepared: bool = True) -> Provider:
+        spec = cluster.spec
+        static = spec.provider == "static"
+        context = ProviderContext(
+            cluster=cluster.name,
+            directory=folder.path,
+            home=self.home.path,
+            identity_file=folder.identity_file,
+            known_hosts=folder.known_hosts,
+            template=spec.template,
+            offline=self.settings.offline,
+            reserved_networks=(spec.network.pod_cidr, spec.network.service_cidr),
+            fetch=self.artifacts.file,
+            machine_image=partial(self._machine_image, cluster) if prepared else lambda: None,
+            hosts=wanted(cluster) if static else (),
+            ssh=spec.ssh.model_dump(by_alias=True) if static else {},
+        )
+        return lookup.make(spec.provider, context)
+
+    def _machine_image(self, cluster: Cluster) -> Path | None:
+        return self.machine_images.find(cluster.image_name, self.artifacts.digest(cluster))
+
+    def _document(self, file: Path | None) -> Document | None:
+        if file is not None:
+            return parse(_read(file), str(file))
+        folder = self.home.cluster(self.name)
+        return parse(folder.spec_file.read_text(), str(folder.spec_file)) if folder.exists() else None
+
+    @staticmethod
+    def _provider_named(document: Document | None, given: tuple[load.Given, ...]) -> bool:
+        spec = document.data.get("spec") if document else None
+        return (isinstance(spec, dict) and "provider" in spec) or any(g.path == ("spec", "provider") for g in given)
+
+    def _recorded_catalogues(self) -> tuple[str, ...]:
+        state = self.home.cluster(self.name).read_state()
+        return state.catalogues if state else ()
+
+
+def user_kubeconfig() -> Path:
+    """The file that the person's kubectl reads: the first of $KUBECONFIG, else ~/.kube/config."""
+    named = os.environ.get("KUBECONFIG", "").split(os.pathsep)[0]
+    return Path(named) if named else Path.home() / ".kube" / "config"
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        words = getattr(error, "strerror", None) or str(error)
+        raise OhmykubeError("file.unreadable", f"{file}: {words}", context={"path": file}, exit_code=2) from error
+
+
+def _with_paths(cluster: Cluster, file: Path | None) -> Cluster:
+    """Paths in a file count from the file's folder; from here on they are absolute."""
+    config = cluster.spec.kubeadm.config
+    if not config:
+        return cluster
+    path = ((file.parent if file else Path.cwd()) / Path(config).expanduser()).resolve()
+    if not path.is_file():
+        hint = "spec.kubeadm.config is a path beside the cluster file"
+        raise OhmykubeError("file.unreadable", f"{path}: there is no such file", hint=hint, exit_code=2)
+    spec = cluster.spec.model_copy(update={"kubeadm": cluster.spec.kubeadm.model_copy(update={"config": str(path)})})
+    return cluster.model_copy(update={"spec": spec})

@@ -1,0 +1,1 @@
+"""The wish, as frozen values: no I/O."""

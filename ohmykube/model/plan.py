@@ -1,0 +1,90 @@
+"""What `up` would do to make a cluster as it is wished. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ohmykube.errors import OhmykubeError
+from ohmykube.model.changes import refuse
+from ohmykube.model.machines import Machine, MachineSpec, wanted
+from ohmykube.model.quantity import format_bytes
+from ohmykube.model.spec import Cluster
+
+Action = Literal["create", "start", "remove", "mark", "change"]
+_MARKS = ("labels", "annotations", "taints")
+# Keys of the specification that machines and marks already speak of.
+_TOLD = frozenset({"workers", "controlPlane", "hosts"})
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that would be done. what: a machine, or the path of a field. detail: in words."""
+
+    action: Action
+    what: str
+    detail: str = ""
+
+
+def steps(before: Cluster | None, wish: Cluster, machines: Sequence[Machine]) -> list[Step]:
+    """before: as it was last wished; None where there is no cluster. machines: those that exist."""
+    there = {machine.name: machine for machine in machines}
+    wished = wanted(wish)
+    names = {machine.name for machine in wished}
+    return [
+        *(Step("create", machine.name, _size(machine)) for machine in wished if machine.name not in there),
+        *(
+            Step("start", machine.name, f"it is {there[machine.name].status}")
+            for machine in wished
+            if machine.name in there and there[machine.name].status != "running"
+        ),
+        *(Step("remove", name, "emptied first") for name in there if name not in names),
+        *(_changes(before, wish) if before else ()),
+    ]
+
+
+def refusals(before: Cluster | None, wish: Cluster) -> list[OhmykubeError]:
+    """What a running cluster cannot follow, so that `up` would do nothing at all."""
+    try:
+        if before:
+            refuse(before, wish)
+    except OhmykubeError as error:
+        return list(getattr(error, "errors", [error]))
+    return []
+
+
+def _changes(before: Cluster, wish: Cluster) -> Iterator[Step]:
+    old, new = before.as_data()["spec"], wish.as_data()["spec"]
+    groups = {group["name"]: group for group in old["workers"]}
+    pairs = [("control-plane", old["controlPlane"], new["controlPlane"])]
+    pairs += [(group["name"], groups[group["name"]], group) for group in new["workers"] if group["name"] in groups]
+    for name, was, now in pairs:
+        for key in _MARKS:
+            if was[key] != now[key]:
+                yield Step("mark", f"group {name}", f"{key} {_shown(now[key])}")
+    for path, was, now in _differences(old, new):
+        yield Step("change", path, f"{_shown(was)} -> {_shown(now)}")
+
+
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any], path: str = "spec") -> Iterator[tuple[str, Any, Any]]:
+    for key in new:
+        if key in _TOLD or old.get(key) == new[key]:
+            continue
+        if isinstance(new[key], dict) and isinstance(old.get(key), dict):
+            yield from _differences(old[key], new[key], f"{path}.{key}")
+        else:
+            yield f"{path}.{key}", old.get(key), new[key]
+
+
+def _size(machine: MachineSpec) -> str:
+    if machine.address:
+        return f"{machine.role} at {machine.address}"
+    memory, disk = format_bytes(machine.memory), format_bytes(machine.disk)
+    return f"{machine.role}, {machine.cpu} CPU, {memory} of memory, {disk} of disk"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key}={item}" for key, item in value.items()) or "none"
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return "none" if value in ("", None) else str(value)

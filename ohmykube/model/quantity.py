@@ -1,0 +1,38 @@
+"""Sizes of memory and disk."""
+
+import re
+
+from ohmykube.errors import OhmykubeError
+
+_UNITS = {
+    "": 2**30,
+    **{f"{prefix}iB": 2 ** (10 * power) for power, prefix in enumerate("KMGT", start=1)},
+    **{f"{prefix}i": 2 ** (10 * power) for power, prefix in enumerate("KMGT", start=1)},
+    **{f"{prefix}B": 10 ** (3 * power) for power, prefix in enumerate("KMGT", start=1)},
+}
+_QUANTITY = re.compile(r"\s*(\d{1,12}(?:\.\d{1,10})?)\s*([A-Za-z]*)\s*")
+
+
+def parse_bytes(value: object) -> int:
+    """Bytes from `4`, `4GiB`, `4Gi`, `4096MiB`, `4GB`; a bare number counts GiB, as in the flags."""
+    match = _QUANTITY.fullmatch(str(value)) if isinstance(value, int | float | str) else None
+    unit = None if match is None else _UNITS.get(match[2])
+    if match is None or unit is None or isinstance(value, bool):
+        raise OhmykubeError("spec.quantity", f"{value!r} is no size", hint="write 4, 4GiB, 4Gi or 4096MiB", exit_code=2)
+    return int(float(match[1]) * unit)
+
+
+def format_bytes(size: int) -> str:
+    """The shortest exact form with a binary unit: 4294967296 → 4GiB."""
+    for power, prefix in ((4, "T"), (3, "G"), (2, "M"), (1, "K")):
+        if size and size % 2 ** (10 * power) == 0:
+            return f"{size // 2 ** (10 * power)}{prefix}iB"
+    return f"{size / 2**10:.10f}".rstrip("0").rstrip(".") + "KiB"
+
+
+def human_bytes(size: int) -> str:
+    """For tables: 41 MiB."""
+    for unit, power in (("GiB", 30), ("MiB", 20), ("KiB", 10)):
+        if size >= 2**power:
+            return f"{size / 2**power:.1f} {unit}"
+    return f"{size} B"

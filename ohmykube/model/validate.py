@@ -1,0 +1,142 @@
+"""What one field alone cannot tell. Every problem names the path of the field to change."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import ip_network
+
+from ohmykube.model.document import Path, nearest
+from ohmykube.model.quantity import format_bytes
+from ohmykube.model.spec import Cluster, Group
+
+# kubeadm's own preflight refuses a control plane below these; a kubelet and a CNI need the latter.
+CONTROL_PLANE_MEMORY = 1700 * 2**20
+CONTROL_PLANE_CPU = 2
+WORKER_MEMORY = 512 * 2**20
+SMALLEST_DISK = 5 * 2**30
+
+
+@dataclass(frozen=True)
+class Problem:
+    path: Path
+    words: str
+    hint: str = ""
+
+
+def check(cluster: Cluster, supported_versions: tuple[str, ...]) -> list[Problem]:
+    """All problems of a well-formed cluster, in the order of the file."""
+    return [
+        *_version(cluster, supported_versions),
+        *_sizes(cluster),
+        *_names(cluster),
+        *_networks(cluster),
+        *_pods(cluster),
+        *_hosts(cluster),
+    ]
+
+
+def _version(cluster: Cluster, supported: tuple[str, ...]) -> Iterator[Problem]:
+    version = cluster.spec.kubernetes_version
+    if version not in supported:
+        yield Problem(
+            ("spec", "kubernetesVersion"),
+            f"{version} is not in the catalogue",
+            nearest(version, supported) + "; a catalogue overlay (--catalogue) can add it",
+        )
+
+
+def _sizes(cluster: Cluster) -> Iterator[Problem]:
+    spec = cluster.spec
+    plane: Path = ("spec", "controlPlane")
+    if spec.control_plane.count > 1:
+        yield Problem((*plane, "count"), "more than one control plane is not supported yet", "set it to 1")
+    if spec.provider == "static":
+        return
+    if spec.control_plane.cpu < CONTROL_PLANE_CPU:
+        yield Problem((*plane, "cpu"), f"kubeadm needs {CONTROL_PLANE_CPU} CPUs on a control plane")
+    if spec.control_plane.memory < CONTROL_PLANE_MEMORY:
+        yield Problem(
+            (*plane, "memory"),
+            f"{format_bytes(spec.control_plane.memory)} is below kubeadm's minimum of 1700MiB for a control plane",
+            "4GiB is a good start",
+        )
+    for index, workers in enumerate(spec.workers):
+        if workers.memory < WORKER_MEMORY:
+            yield Problem(
+                ("spec", "workers", index, "memory"),
+                f"{format_bytes(workers.memory)} is too little",
+                "2GiB is a good start",
+            )
+    groups: list[tuple[Path, Group]] = [(plane, spec.control_plane)]
+    groups += [(("spec", "workers", index), group) for index, group in enumerate(spec.workers)]
+    for path, group in groups:
+        if group.disk < SMALLEST_DISK:
+            words = f"{format_bytes(group.disk)} is too little for Kubernetes"
+            yield Problem((*path, "disk"), words, "10GiB is a good start")
+
+
+def _names(cluster: Cluster) -> Iterator[Problem]:
+    names = Counter(group.name for group in cluster.spec.workers)
+    for index, group in enumerate(cluster.spec.workers):
+        path: Path = ("spec", "workers", index, "name")
+        if names[group.name] > 1:
+            yield Problem(path, f"{group.name!r} names two groups")
+        if group.name == "control-plane":
+            yield Problem(path, "the group 'control-plane' is spec.controlPlane")
+        if len(f"{cluster.name}-{group.name}-100") > 63:
+            yield Problem(
+                path, f"{cluster.name}-{group.name}-1 would be too long for a host name", "choose a shorter name"
+            )
+
+
+def _networks(cluster: Cluster) -> Iterator[Problem]:
+    network = cluster.spec.network
+    pods, services = ip_network(network.pod_cidr), ip_network(network.service_cidr)
+    if pods.version == services.version and pods.overlaps(services):
+        yield Problem(
+            ("spec", "network", "serviceCIDR"),
+            f"{services} overlaps the pod CIDR {pods}",
+            "the defaults do not overlap",
+        )
+    if pods.version == 4 and pods.prefixlen > 24 - 2:
+        yield Problem(("spec", "network", "podCIDR"), f"{pods} is too small: each node takes a /24 of it")
+    if services.prefixlen < services.max_prefixlen - 20:
+        yield Problem(
+            ("spec", "network", "serviceCIDR"),
+            f"{services} is larger than the API server accepts (/{services.max_prefixlen - 20})",
+        )
+
+
+def _pods(cluster: Cluster) -> Iterator[Problem]:
+    network = cluster.spec.network
+    if network.cni == "none" and network.load_balancer != "none":
+        words = f"{network.load_balancer} cannot start without a pod network, and network.cni is none"
+        yield Problem(("spec", "network", "loadBalancer"), words, "set it to none (--lb none), or choose a CNI")
+
+
+def _hosts(cluster: Cluster) -> Iterator[Problem]:
+    spec = cluster.spec
+    if spec.provider != "static":
+        if spec.hosts:
+            yield Problem(
+                ("spec", "hosts"), f"provider {spec.provider} makes its machines itself", "use provider: static"
+            )
+        return
+    if not spec.hosts:
+        yield Problem(
+            ("spec", "hosts"), "provider static needs the machines' addresses", "list name, address and role of each"
+        )
+        return
+    if sum(host.role == "control-plane" for host in spec.hosts) != 1:
+        yield Problem(("spec", "hosts"), "exactly one host must have the role control-plane")
+    for key in ("name", "address"):
+        counts = Counter(getattr(host, key) for host in spec.hosts)
+        for index, host in enumerate(spec.hosts):
+            if counts[getattr(host, key)] > 1:
+                yield Problem(("spec", "hosts", index, key), f"{getattr(host, key)} stands twice")
+    if spec.network.load_balancer == "metallb" and spec.network.address_pool in ("", "auto"):
+        yield Problem(
+            ("spec", "network", "addressPool"),
+            "nobody but you knows which addresses of the hosts' network are free for load balancers",
+            "name a range like 192.168.1.240-192.168.1.250, or set loadBalancer: none",
+        )

@@ -1,0 +1,1 @@
+"""The steps of the verbs: one file a phase."""

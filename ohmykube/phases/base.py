@@ -1,0 +1,216 @@
+"""What a phase is, what it may use, and how a plan of them runs.
+
+A phase asks the world whether it is needed and says what it does; resuming after any death is simply running the plan
+again.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from ohmykube.errors import OhmykubeError, raise_all
+from ohmykube.model.machines import MachineSpec
+from ohmykube.model.spec import Cluster
+from ohmykube.providers.base import Provider
+from ohmykube.store.home import ClusterFolder
+from ohmykube.store.machine_images import MachineImages
+from ohmykube.store.state import State
+
+Item = TypeVar("Item")
+Steps = Callable[[str], None]  # told what is being done
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line of progress. kind: `start`, `done`, `skip`, `fail` of a phase; `step` within it; `note` for a person."""
+
+    kind: str
+    phase: str
+    text: str = ""
+    node: str = ""
+    seconds: float = 0.0
+
+
+class Events(Protocol):
+    def __call__(self, event: Event) -> None:
+        """Show or record it; may be called from several threads."""
+        ...
+
+
+class Playbooks(Protocol):
+    """Ansible, as the phases see it."""
+
+    def run(
+        self,
+        playbook: str,
+        on_step: Callable[[str, str], None],
+        *,
+        variables: Mapping[str, Any] | None = None,
+        limit: Sequence[str] = (),
+    ) -> int:
+        """Run a playbook of the collection (`site`) for the cluster; the number of tasks that changed something.
+
+        on_step(node, text) is told what happens. variables: above all others; nothing secret. limit: names of nodes.
+        Raises OhmykubeError with node, task and the task's own words.
+        """
+        ...
+
+
+class Artifacts(Protocol):
+    """What the cluster is made from, in the cache of this computer."""
+
+    def missing(self, cluster: Cluster) -> list[OhmykubeError]:
+        """What is neither cached nor reachable; found within seconds, nothing is downloaded."""
+        ...
+
+    def complete(self, cluster: Cluster) -> bool:
+        """Whether every package and manifest is in the cache."""
+        ...
+
+    def digest(self, cluster: Cluster) -> str:
+        """Of the packages, and the images of Kubernetes and the pod network, by content; empty while one is not cached.
+
+        Whatever else a node runs is pushed to one that lacks it.
+        """
+        ...
+
+    def fetch(self, cluster: Cluster, on_step: Callable[[str], None]) -> None:
+        """Bring every package and manifest of the cluster into the cache."""
+        ...
+
+    def images_complete(self, cluster: Cluster) -> bool:
+        """Whether all images that the cluster runs are known and in the cache, or none may be pulled."""
+        ...
+
+    def fetch_images(self, cluster: Cluster, on_step: Callable[[str], None]) -> tuple[int, list[OhmykubeError]]:
+        """Bring its images into the cache: how many are new, and why others cannot be had (`image` in the context)."""
+        ...
+
+
+@dataclass
+class Context:
+    """What a verb works on. `state` and `changed` are the only things that change on the way.
+
+    names: the machines that the verb works on; empty for all.
+    interrupted: set by Ctrl-C, which Python brings to the main thread alone, for the threads beside it.
+    """
+
+    cluster: Cluster
+    folder: ClusterFolder
+    provider: Provider
+    playbooks: Playbooks
+    artifacts: Artifacts
+    events: Events
+    machine_images: MachineImages
+    machines: tuple[MachineSpec, ...]
+    parallel: int
+    names: tuple[str, ...] = ()
+    kubeconfig: Path | None = None  # the user's own file, where a context is to be merged into it
+    state: State = field(default_factory=lambda: State(cluster="", provider=""))
+    changed: int = 0
+    interrupted: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def targets(self) -> tuple[MachineSpec, ...]:
+        return tuple(machine for machine in self.machines if not self.names or machine.name in self.names)
+
+    def step(self, phase: str, text: str, node: str = "") -> None:
+        """Tell it. Raises KeyboardInterrupt where a person wants all of it to end."""
+        if self.interrupted.is_set():
+            raise KeyboardInterrupt
+        self.events(Event("step", phase, text, node))
+
+
+class Phase(Protocol):
+    """`title` reads as a progress line."""
+
+    @property
+    def title(self) -> str: ...
+
+    def needed(self, context: Context) -> bool:
+        """Ask the world; must not change it."""
+        ...
+
+    def run(self, context: Context) -> None:
+        """Do it; raises OhmykubeError. What it changes is counted in `context.changed`."""
+        ...
+
+
+def execute(plan: Sequence[Phase], context: Context) -> None:
+    """Run the phases in order, telling what happens; the first error ends it."""
+    for phase in plan:
+        _execute_one(phase, context)
+
+
+@dataclass(frozen=True)
+class Together:
+    """Phases that do not need each other run side by side; all finish before an error is raised."""
+
+    phases: tuple[Phase, ...]
+
+    @property
+    def title(self) -> str:
+        return " and ".join(phase.title for phase in self.phases)
+
+    def needed(self, context: Context) -> bool:
+        return True
+
+    def run(self, context: Context) -> None:
+        workers = len(self.phases)
+        in_parallel(
+            self.phases, lambda phase: _execute_one(phase, context), workers=workers, interrupted=context.interrupted
+        )
+
+
+def in_parallel(
+    items: Sequence[Item],
+    work: Callable[[Item], Any],
+    *,
+    workers: int,
+    interrupted: threading.Event | None = None,
+) -> None:
+    """Do the work for all items, at most `workers` at once; then raise every error of theirs together.
+
+    interrupted: is set where Ctrl-C ends the wait for them; else they come to their end first.
+    """
+    if not items:
+        return
+    errors: list[OhmykubeError] = []
+    guard = threading.Lock()
+
+    def one(item: Item) -> None:
+        try:
+            work(item)
+        except OhmykubeError as error:
+            with guard:
+                errors.extend(getattr(error, "errors", [error]))
+
+    with ThreadPoolExecutor(max_workers=max(1, min(workers, len(items)))) as pool:
+        try:
+            list(pool.map(one, items))
+        except KeyboardInterrupt:
+            if interrupted:
+                interrupted.set()
+            raise
+    raise_all(errors)
+
+
+def _execute_one(phase: Phase, context: Context) -> None:
+    if isinstance(phase, Together):
+        phase.run(context)
+        return
+    started = time.monotonic()
+    if not phase.needed(context):
+        context.events(Event("skip", phase.title))
+        return
+    context.events(Event("start", phase.title))
+    try:
+        phase.run(context)
+    except BaseException:
+        context.events(Event("fail", phase.title, seconds=time.monotonic() - started))
+        raise
+    context.events(Event("done", phase.title, seconds=time.monotonic() - started))

@@ -1,0 +1,19 @@
+"""Turn machines into a cluster: one run of the collection's playbook, which asks every node what it still needs."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from ohmykube.phases.base import Context
+
+
+class InstallKubernetes:
+    title = "Kubernetes"
+
+    def needed(self, context: Context) -> bool:
+        return True
+
+    def run(self, context: Context) -> None:
+        """The playbook's last task returns only when the API server calls every node Ready."""
+        context.changed += context.playbooks.run("site", lambda node, text: context.step(self.title, text, node))
+        context.state = replace(context.state, ready=datetime.now(UTC).isoformat(timespec="seconds"), adding=())
+        context.folder.write_state(context.state)

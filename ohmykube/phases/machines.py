@@ -1,0 +1,73 @@
+"""Make the machines, start them, and record how they were seen."""
+
+from dataclasses import replace
+
+from ohmykube import ssh
+from ohmykube.model.machines import MachineSpec
+from ohmykube.phases.base import Context, in_parallel
+from ohmykube.store.state import MachineRecord
+
+BOOT_TIMEOUT = 300.0  # seconds from power-on until ssh answers; a virtual machine without KVM takes its time
+
+
+class RecordWish:
+    """Written before the first machine is made, so that a run killed at any moment leaves what `down` needs."""
+
+    title = "record the cluster"
+
+    def needed(self, context: Context) -> bool:
+        return True
+
+    def run(self, context: Context) -> None:
+        context.folder.make()
+        context.folder.write_spec(context.cluster.as_data())
+        ssh.generate_key(context.folder.identity_file, f"ohmykube {context.cluster.name}")
+        save(context)
+
+
+class MakeMachines:
+    title = "machines"
+
+    def needed(self, context: Context) -> bool:
+        running = {machine.name for machine in context.provider.machines() if machine.status == "running"}
+        return any(machine.name not in running for machine in context.targets)
+
+    def run(self, context: Context) -> None:
+        context.provider.prepare()
+
+        def make(machine: MachineSpec) -> None:
+            context.step(self.title, "create", machine.name)
+            context.provider.create(machine)
+            context.step(self.title, "start", machine.name)
+            context.provider.start(machine.name)
+
+        in_parallel(context.targets, make, workers=context.parallel)
+        context.changed += 1
+
+
+class ReachMachines:
+    title = "ssh"
+
+    def needed(self, context: Context) -> bool:
+        return True
+
+    def run(self, context: Context) -> None:
+        wanted = {machine.name for machine in context.targets}
+        targets = [seen.ssh for seen in context.provider.machines() if seen.name in wanted and seen.ssh]
+        in_parallel(targets, lambda target: ssh.wait(target, timeout=BOOT_TIMEOUT), workers=len(targets))
+        save(context)
+
+
+def save(context: Context) -> None:
+    """Write down the machines as they are seen now: the inventory is made from this."""
+    seen = {machine.name: machine for machine in context.provider.machines()}
+    records = tuple(
+        replace(
+            MachineRecord.planned(machine),
+            seen=seen.get(machine.name),
+            variables=context.provider.variables(machine.name),
+        )
+        for machine in context.machines
+    )
+    context.state = replace(context.state, machines=records, address_pool=context.provider.address_pool())
+    context.folder.write_state(context.state)

@@ -1,0 +1,128 @@
+"""Nodes that join a cluster which is there already, and nodes that leave it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from ohmykube.errors import OhmykubeError, raise_all
+from ohmykube.model.machines import wanted
+from ohmykube.model.members import remove
+from ohmykube.model.spec import Cluster
+from ohmykube.phases.base import Context, execute, in_parallel
+from ohmykube.phases.machines import save
+
+DRAIN_TIMEOUT = 120  # seconds
+
+
+class JoinNodes:
+    """Only the new nodes are touched, and the control plane that they join."""
+
+    title = "Kubernetes"
+
+    def needed(self, context: Context) -> bool:
+        return True
+
+    def run(self, context: Context) -> None:
+        plane = next(machine.name for machine in context.machines if machine.role == "control-plane")
+        context.changed += context.playbooks.run(
+            "add",
+            lambda node, text: context.step(self.title, text, node),
+            limit=[*(machine.name for machine in context.targets), plane],
+        )
+        context.state = replace(context.state, adding=())
+        context.folder.write_state(context.state)
+
+
+@dataclass(frozen=True)
+class Removal:
+    """nodes: their names. wish: the cluster without them. force: lose what holds them back.
+
+    timeout: seconds to drain.
+    """
+
+    nodes: tuple[str, ...]
+    wish: Cluster
+    force: bool = False
+    timeout: int = DRAIN_TIMEOUT
+
+
+@dataclass(frozen=True)
+class RemoveNodes:
+    """Empty nodes, take them out of the cluster, and their machines away. Each step finds for itself what is left.
+
+    removal: None for the machines that the wish does not have.
+    """
+
+    removal: Removal | None = None
+    title: str = "remove nodes"
+
+    def needed(self, context: Context) -> bool:
+        return self.removal is not None or bool(_strays(context))
+
+    def run(self, context: Context) -> None:
+        removal = self.removal or Removal(_strays(context), context.cluster)
+        self._leave(context, removal)
+        if not context.provider.owns_machines:
+            context.changed += context.playbooks.run("reset", self._steps(context), limit=removal.nodes)
+        self._delete(context, removal.nodes)
+        context.cluster, context.machines = removal.wish, wanted(removal.wish)
+        context.folder.write_spec(context.cluster.as_data())
+        context.state = replace(context.state, adding=())
+        save(context)
+
+    def _leave(self, context: Context, removal: Removal) -> None:
+        running = {machine.name for machine in context.provider.machines() if machine.status == "running"}
+        variables = {
+            "remove_nodes": list(removal.nodes),
+            "remove_dead": [name for name in removal.nodes if name not in running],
+            "remove_force": removal.force,
+            "remove_timeout": removal.timeout,
+        }
+        context.changed += context.playbooks.run("remove", self._steps(context), variables=variables)
+
+    def _delete(self, context: Context, names: Sequence[str]) -> None:
+        """One that stays keeps all of them in the wish: the verb ends partly done, and again finishes it."""
+        failed: list[OhmykubeError] = []
+
+        def delete(name: str) -> None:
+            context.step(self.title, "delete the machine", name)
+            try:
+                context.provider.delete(name)
+            except OhmykubeError as error:
+                error.exit_code = 3
+                failed.append(error)
+
+        in_parallel(names, delete, workers=context.parallel)
+        context.changed += len(names) - len(failed)
+        raise_all(failed)
+
+    def _steps(self, context: Context) -> Callable[[str, str], None]:
+        return lambda node, text: context.step(self.title, text, node)
+
+
+def _strays(context: Context) -> tuple[str, ...]:
+    """Machines of the cluster that its wish does not have, of those that ohmykube makes."""
+    known = {machine.name for machine in wanted(context.cluster)}
+    return tuple(machine.name for machine in context.provider.machines() if machine.name not in known)
+
+
+def roll_back(context: Context, before: Cluster, ready: Sequence[str], error: OhmykubeError) -> OhmykubeError:
+    """After an `add` that failed: take away what did not become Ready, and what to tell of it.
+
+    before: the wish without the new nodes. ready: those of them that stay, and then the verb is partly done.
+    """
+    made = {machine.name for machine in context.provider.machines()}
+    failed = tuple(name for name in context.names if name not in ready)
+    wish = remove(context.cluster, failed) if ready else before
+    if made.intersection(failed):
+        execute((RemoveNodes(Removal(failed, wish, force=True)),), context)
+    elif context.folder.exists():
+        context.folder.write_spec(wish.as_data())
+    words = f"{', '.join(failed)} {'was' if len(failed) == 1 else 'were'} taken away again"
+    stays = f"; {', '.join(ready)} stays" if ready else ""
+    return OhmykubeError(
+        error.code,
+        f"{error.message}\n{words}{stays}",
+        hint=error.hint,
+        context=error.context,
+        exit_code=3 if ready else error.exit_code,
+    )

@@ -1,0 +1,70 @@
+"""What the verbs do, as lists of phases: the five-minute tour starts here."""
+
+from ohmykube.phases.artifacts import FetchArtifacts, FetchImages
+from ohmykube.phases.bake import KeepMachineImage, PrepareNodes
+from ohmykube.phases.base import Phase, Together
+from ohmykube.phases.images import KeepImages, Load, LoadImages
+from ohmykube.phases.kubeconfig import WriteKubeconfig
+from ohmykube.phases.kubernetes import InstallKubernetes
+from ohmykube.phases.machines import MakeMachines, ReachMachines, RecordWish
+from ohmykube.phases.nodes import JoinNodes, Removal, RemoveNodes
+from ohmykube.phases.power import ResumeCluster, StartMachines, StopMachines
+from ohmykube.phases.power_cuts import ForgetPowerCuts
+from ohmykube.phases.preflight import Preflight
+from ohmykube.phases.teardown import CleanUp, DeleteMachines, ResetMachines
+
+UP: tuple[Phase, ...] = (
+    Preflight(),
+    RecordWish(),
+    Together((MakeMachines(), FetchArtifacts(), FetchImages())),
+    ReachMachines(),
+    InstallKubernetes(),
+    RemoveNodes(),
+    WriteKubeconfig(),
+)
+
+ADD: tuple[Phase, ...] = (
+    Preflight(),
+    RecordWish(),
+    Together((MakeMachines(), FetchArtifacts(), FetchImages())),
+    ReachMachines(),
+    JoinNodes(),
+    RemoveNodes(),
+)
+
+
+def delete(removal: Removal) -> tuple[Phase, ...]:
+    return (RemoveNodes(removal),)
+
+
+STOP: tuple[Phase, ...] = (ForgetPowerCuts(), StopMachines())
+
+START: tuple[Phase, ...] = (
+    StartMachines(),
+    ReachMachines(),
+    ResumeCluster(),
+    WriteKubeconfig(),
+)
+
+DOWN: tuple[Phase, ...] = (
+    ResetMachines(),
+    DeleteMachines(),
+    CleanUp(),
+)
+
+
+def load(wish: Load) -> tuple[Phase, ...]:
+    """The second phase needs what the first one found."""
+    return KeepImages(wish), LoadImages(wish)
+
+
+BAKE: tuple[Phase, ...] = (
+    Preflight(),
+    RecordWish(),
+    Together((MakeMachines(), FetchArtifacts(), FetchImages(required=True))),
+    ReachMachines(),
+    PrepareNodes(),
+    KeepMachineImage(),
+    DeleteMachines(),
+    CleanUp(),
+)

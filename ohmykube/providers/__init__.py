@@ -1,0 +1,1 @@
+"""Where machines come from. A provider knows machines and ssh; it knows nothing of Kubernetes."""

@@ -1,0 +1,19 @@
+"""Random tests that can be repeated: how many samples, and from which seed.
+
+    OHMYKUBE_TEST_KILLS=50 OHMYKUBE_TEST_FLIPS=200 OHMYKUBE_TEST_SEED=1234 pytest …
+
+Without these a run takes a few samples, from a seed of its own, which pytest shows when a test fails.
+"""
+
+import os
+import random
+
+KILLS = int(os.environ.get("OHMYKUBE_TEST_KILLS") or 3)  # by test
+FLIPS = int(os.environ.get("OHMYKUBE_TEST_FLIPS") or 12)  # by test
+_SEED = int(os.environ.get("OHMYKUBE_TEST_SEED") or random.SystemRandom().randrange(10**6))
+
+
+def chance(what: str) -> random.Random:
+    """A source for one test: the same whatever else ran before it."""
+    print(f"{what}: OHMYKUBE_TEST_SEED={_SEED}")
+    return random.Random(f"{what} {_SEED}")  # noqa: S311 - not a secret

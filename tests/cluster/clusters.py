@@ -1,0 +1,155 @@
+"""The test bundle, and the command line as a person runs it: another process, in a home of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+CHECKOUT = Path(__file__).parents[2]
+_TIMEOUT = 900  # seconds for a verb; on two cores that others use too, `up` has taken five minutes
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What clusters are made from without a network; see CONTRIBUTING.md."""
+
+    folder: Path
+
+    @property
+    def catalogue(self) -> Path:
+        return self.folder / "catalogue.yml"
+
+    @property
+    def images(self) -> list[Path]:
+        return sorted(self.folder.glob("images/*.tar"))
+
+    @property
+    def version(self) -> str:
+        """The newest Kubernetes that it has."""
+        versions = yaml.safe_load(self.catalogue.read_text())["components"]["kubeadm"]["versions"]
+        return str(max(versions, key=lambda version: [int(part) for part in version.removeprefix("v").split(".")]))
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Of `up`, to make a cluster from nothing else."""
+        return ("--offline", "--catalogue", str(self.catalogue), "--k8s-version", self.version)
+
+    def kubectl(self, kubeconfig: Path, *words: str, stdin: str = "") -> str:
+        """The output of the bundle's kubectl, run on this computer."""
+        argv = [str(self.folder / "bin/kubectl"), f"--kubeconfig={kubeconfig}", "--request-timeout=30s", *words]
+        done = subprocess.run(argv, input=stdin, capture_output=True, text=True, timeout=180, check=False)
+        assert done.returncode == 0, f"{' '.join(words)}: {done.stderr}"
+        return done.stdout
+
+    def items(self, kubeconfig: Path, *words: str) -> list[dict[str, Any]]:
+        """The objects of a `kubectl get`."""
+        answer = json.loads(self.kubectl(kubeconfig, "get", *words, "--output=json"))
+        return list(answer["items"]) if "items" in answer else [answer]
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """`ohmykube`. environment: the whole of it, with the home and a kubeconfig of the test's own.
+
+    prefix: a command that runs all of these.
+    """
+
+    home: Path
+    environment: Mapping[str, str]
+    prefix: tuple[str, ...] = ()
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The person's own, into which contexts are merged."""
+        return Path(self.environment["KUBECONFIG"])
+
+    def __call__(self, *words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+        """Run it to its end, however that is."""
+        return subprocess.run(
+            self.argv(*words),
+            cwd=cwd,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT,
+            check=False,
+        )
+
+    def start(self, *words: str, log: Path) -> subprocess.Popen[bytes]:
+        """Begin it, as the leader of a process group, with all that it says in a file."""
+        with log.open("wb") as output:
+            return subprocess.Popen(
+                self.argv(*words),
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+
+    def text(self, *words: str) -> str:
+        """What it prints on success, which is expected."""
+        done = self(*words)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def data(self, *words: str) -> Any:
+        """The `data` of its JSON."""
+        answer = json.loads(self.text(*words, "-o", "json"))
+        assert answer["status"] == "ok", answer
+        return answer["data"]
+
+    def playbook(self, name: str, cluster: str) -> subprocess.CompletedProcess[str]:
+        """Run one on a cluster as somebody does who uses Ansible alone, from the checkout."""
+        return subprocess.run(
+            [*self.prefix, "ansible-playbook", "-i", "inventories/ohmykube.yml", f"playbooks/{name}.yml"],
+            cwd=CHECKOUT,
+            env={**self.environment, "OHMYKUBE_NAME": cluster},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT,
+            check=False,
+        )
+
+    def smoke(self, cluster: str) -> None:
+        """The cluster does all that it should; the checks are the assertion."""
+        done = self.playbook("smoke", cluster)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def argv(self, *words: str) -> list[str]:
+        return [*self.prefix, sys.executable, "-m", "ohmykube", *words]
+
+    def run(self, argv: Sequence[str], cwd: Path) -> str:
+        """The output of another command that must succeed, in the same environment."""
+        done = subprocess.run(
+            [*self.prefix, *argv],
+            cwd=cwd,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+
+def environment(home: Path, scratch: Path) -> dict[str, str]:
+    """This process's, without what somebody set for ohmykube, and with a home, a kubeconfig and a scratch folder."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("OHMYKUBE_", "ANSIBLE_"))}
+    return {
+        **kept,
+        "OHMYKUBE_HOME": str(home),
+        "KUBECONFIG": str(home / "kubeconfig"),
+        "TMPDIR": str(scratch),
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    }

@@ -1,0 +1,125 @@
+"""What a cluster may leave on the computer that it ran on: everything of it, compared before and after.
+
+Other clusters may come and go on the same computer meanwhile; what carries their names is not counted.
+"""
+
+import json
+import re
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from ohmykube.providers.nspawn.container import Container
+from ohmykube.providers.nspawn.names import unique
+
+_NAME = re.compile(r"omk[-_]([0-9a-f]{8})")
+_FORWARD = "/proc/sys/net/ipv4/ip_forward"
+_SHARED = ("forwarding", "omk_forwarding")  # while another cluster needs it, it stays
+_FOLDERS = ("/run/netns", "/run/systemd/nspawn", "/run/systemd/machines", "/var/lib/machines", "/dev/shm")
+
+Look = Mapping[str, frozenset[str]]
+
+
+def look() -> Look:
+    """Links, addresses, routes, rules of the firewall, mounts, cgroups of all hierarchies, runtime folders."""
+    return {kind: frozenset(find()) for kind, find in _LOOKS.items()}
+
+
+def changes(before: Look, after: Look, own: Iterable[str]) -> list[str]:
+    """What differs, a line each, without what belongs to machines of others. own: names as `names` gives them."""
+    mine = set(own)
+
+    def foreign(line: str) -> bool:
+        found = set(_NAME.findall(line))
+        return bool(found) and not found & mine
+
+    crowded = any(foreign(line) for seen in (before, after) for line in seen["firewall"])
+    found = []
+    for kind in before:
+        lines = [f"+ {kind}: {line}" for line in after[kind] - before[kind]]
+        lines += [f"- {kind}: {line}" for line in before[kind] - after[kind]]
+        found += [line for line in lines if not foreign(line) and not (crowded and any(w in line for w in _SHARED))]
+    return sorted(found)
+
+
+def names(cluster: Path, nodes: Iterable[str]) -> list[str]:
+    """What the computer knows a cluster's bridge and machines by, without the prefix. cluster: its folder."""
+    machines = cluster / "machines"
+    made = [unique(machines), *(Container(machines / node).id for node in nodes)]
+    return [name.removeprefix("omk-") for name in made]
+
+
+def processes(folder: str) -> dict[str, str]:
+    """Those that have to do with a folder, of a cluster or of a home: by number and start, the command line.
+
+    They name it among their arguments or in their environment, or run where something of it is mounted.
+    """
+    mark = folder.encode()
+    found = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            texts = [(process / name).read_bytes() for name in ("cmdline", "environ", "mountinfo")]
+            started = (process / "stat").read_text().rpartition(") ")[2].split()[19]
+        except OSError:
+            continue  # it ended meanwhile
+        if any(mark in text for text in texts):
+            words = texts[0].replace(b"\0", b" ").decode(errors="replace").strip()
+            found[f"{process.name}@{started}"] = words
+    return found
+
+
+def _links() -> Iterator[str]:
+    for link in json.loads(_out("ip", "-json", "link")):
+        yield f"{link['ifname']} {link['address']}"
+
+
+def _addresses() -> Iterator[str]:
+    for link in json.loads(_out("ip", "-json", "address")):
+        yield from (f"{link['ifname']} {one['local']}/{one['prefixlen']}" for one in link["addr_info"])
+
+
+def _routes() -> Iterator[str]:
+    for family in ("-4", "-6"):
+        yield from (" ".join(line.split()) for line in _out("ip", family, "route", "show", "table", "all").splitlines())
+        yield from _out("ip", family, "rule").splitlines()
+
+
+def _firewall() -> Iterator[str]:
+    for entry in json.loads(_out("nft", "--json", "--stateless", "list", "ruleset"))["nftables"]:
+        for kind, value in entry.items():
+            if kind != "metainfo":
+                facts = {key: held for key, held in value.items() if key != "handle"}
+                yield f"{kind} {json.dumps(facts, sort_keys=True)}"
+
+
+def _forwarding() -> Iterator[str]:
+    yield f"{_FORWARD} {Path(_FORWARD).read_text().strip()}"
+
+
+def _mounts() -> Iterator[str]:
+    yield from Path("/proc/mounts").read_text().splitlines()
+
+
+def _cgroups() -> Iterator[str]:
+    yield from _out("find", "/sys/fs/cgroup", "-type", "d").splitlines()
+
+
+def _folders() -> Iterator[str]:
+    for folder in _FOLDERS:
+        yield from (str(path) for path in Path(folder).rglob("*"))
+
+
+def _out(*argv: str) -> str:
+    return subprocess.run(argv, check=False, capture_output=True, text=True, timeout=60).stdout
+
+
+_LOOKS = {
+    "link": _links,
+    "address": _addresses,
+    "route": _routes,
+    "firewall": _firewall,
+    "forwarding": _forwarding,
+    "mount": _mounts,
+    "cgroup": _cgroups,
+    "folder": _folders,
+}

@@ -1,0 +1,63 @@
+"""Whole clusters from the test bundle: a home that has all they need, and the command line in it."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ohmykube.providers.nspawn import NspawnProvider, checks
+from ohmykube.providers.nspawn.rootfs import Base
+from tests.cluster import sites
+from tests.cluster.clusters import Bundle, CommandLine, environment
+from tests.conftest import BUNDLE
+from tests.hosts import machines
+from tests.hosts.machines import test_home
+
+
+@pytest.fixture(scope="session")
+def bundle() -> Bundle:
+    return Bundle(BUNDLE)
+
+
+@pytest.fixture(scope="session")
+def ohmykube(bundle: Bundle) -> Iterator[CommandLine]:
+    """The command line in a new home, whose cache is that of all tests: what is dear to make is made once a computer.
+
+    Clusters that a test left are taken away at the end.
+    """
+    why_not = NspawnProvider.unusable()
+    if why_not:
+        pytest.skip(f"no real machines here: {why_not}")
+    cache = test_home() / "cache"
+    cache.mkdir(parents=True, exist_ok=True)
+    Base(cache / "rootfs", checks.distribution("")).ensure()
+    home = Path(tempfile.mkdtemp(prefix="home-", dir=test_home()))
+    scratch = Path(tempfile.mkdtemp(prefix="omk"))  # its path is short: sockets are made in it
+    (home / "cache").symlink_to(cache)
+    command = CommandLine(home, environment(home, scratch))
+    try:
+        command.text("image", "add", *map(str, bundle.images))
+        yield command
+        left = [path.name for path in scratch.iterdir()]
+        assert not left, "temporary files are left"
+    finally:
+        for folder in home.glob("clusters/*"):
+            command.text("down", "--force", "--name", folder.name)
+        shutil.rmtree(scratch)
+        shutil.rmtree(home)
+
+
+@pytest.fixture
+def site(ohmykube: CommandLine, tmp_path: Path) -> Iterator[sites.Site]:
+    """ohmykube: where machines can be made at all."""
+    name = f"st{os.getpid()}"
+    try:
+        hosts = machines.up(name, 2, cpu=2, memory="4GiB", user=True)
+        for host in hosts:
+            sites.sudo(host, sites.FOREIGN)
+        yield sites.Site(name, hosts, [sites.footprint(host) for host in hosts], tmp_path)
+    finally:
+        machines.down(name)

@@ -1,0 +1,48 @@
+"""What may run here, where it runs, and how long each part took."""
+
+import os
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from xdist.remote import Producer
+from xdist.scheduler.loadscope import LoadScopeScheduling
+
+BUNDLE = Path(os.environ.get("OHMYKUBE_TEST_BUNDLE", "~/.cache/ohmykube/test-bundle")).expanduser()
+
+_seconds: Counter[str] = Counter()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what this computer cannot run."""
+    for item in items:
+        needs = {mark.name for mark in item.iter_markers()} & {"hosts", "cluster"}
+        if needs and (os.geteuid() != 0 or not shutil.which("systemd-nspawn")):
+            item.add_marker(pytest.mark.skip(reason="machines need root and systemd-nspawn"))
+        elif "cluster" in needs and not (BUNDLE / "catalogue.yml").exists():
+            item.add_marker(pytest.mark.skip(reason=f"no test bundle in {BUNDLE}"))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    return _Workers(config, log)
+
+
+class _Workers(LoadScopeScheduling):
+    """Which tests go to one worker: those of a file, and all that make machines."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        """Machines share bridges, addresses and the CPUs."""
+        area = Path(nodeid.partition("::")[0])
+        return str(area) if "unit" in area.parts else "machines"
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    _seconds["/".join(Path(report.nodeid).parts[:2])] += report.duration
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Seconds of work by area; areas overlap on several workers."""
+    terminalreporter.section("seconds")
+    for area, seconds in sorted(_seconds.items()):
+        terminalreporter.write_line(f"{area:<20}{seconds:8.1f}")

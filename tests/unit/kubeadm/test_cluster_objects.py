@@ -1,0 +1,123 @@
+"""What is asked of, and applied to, the API: readiness, marks of nodes, manifests."""
+
+import json
+
+import pytest
+from ansible_collections.ohmykube.cluster.plugins.module_utils import applying
+from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError
+from ansible_collections.ohmykube.cluster.plugins.module_utils.host import Completed
+from ansible_collections.ohmykube.cluster.plugins.module_utils.kubectl import ADMIN, Kubectl
+from ansible_collections.ohmykube.cluster.plugins.module_utils.node_marks import RECORD, Marks, difference, plan
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.kubeadm.node import Node
+
+
+@pytest.fixture
+def node(tmp_path):
+    return Node(tmp_path)
+
+
+def seen(name="w1", labels=None, annotations=None, taints=()):
+    metadata = {"name": name, "labels": labels or {}, "annotations": annotations or {}}
+    return {"kind": "Node", "metadata": metadata, "spec": {"taints": list(taints)}}
+
+
+def patched(item, patch):
+    """A merge patch, as the API server applies it."""
+    made = json.loads(json.dumps(item))
+    for part in ("labels", "annotations"):
+        values = {**made["metadata"][part], **patch.get("metadata", {}).get(part, {})}
+        made["metadata"][part] = {key: value for key, value in values.items() if value is not None}
+    made["spec"].update(patch.get("spec", {}))
+    return made
+
+
+names = st.sampled_from(["a", "b", "c"])
+marks = st.builds(
+    Marks,
+    name=st.just("w1"),
+    labels=st.dictionaries(names, names, max_size=3),
+    annotations=st.dictionaries(names, names, max_size=2),
+    taints=st.lists(
+        st.builds("{}={}:{}".format, names, names, st.sampled_from(["NoSchedule", "NoExecute"])),
+        max_size=3,
+        unique_by=lambda text: (text[0], text[4:]),
+    ),
+)
+FOREIGN = {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}
+
+
+@given(marks, marks)
+def test_a_patch_brings_what_is_wanted_takes_back_what_was_and_keeps_what_is_foreign(first, second):
+    start = seen(labels={"foreign": "1"}, annotations={"foreign": "1"}, taints=[FOREIGN])
+    once = patched(start, difference(first, start))
+    twice = patched(once, difference(second, once))
+    assert difference(second, twice) == {}
+    assert twice["metadata"]["labels"] == {"foreign": "1", **second.labels}
+    annotations = {key: value for key, value in twice["metadata"]["annotations"].items() if key != RECORD}
+    assert annotations == {"foreign": "1", **second.annotations}
+    ours = [
+        f"{taint['key']}={taint['value']}:{taint['effect']}" for taint in twice["spec"]["taints"] if taint != FOREIGN
+    ]
+    assert sorted(ours) == sorted(second.taints)
+    assert FOREIGN in twice["spec"]["taints"]
+
+
+def test_nothing_wanted_and_nothing_there_is_no_patch():
+    assert difference(Marks("w1"), seen()) == {}
+
+
+def test_a_node_is_patched_by_a_file_and_the_diff_shows_it(node):
+    (change,) = plan(Kubectl(node.host), Marks("w1", labels={"size": "big"}), seen())
+    assert '"size": "big"' in change.after
+    assert "big" not in change.before
+    change.apply()
+    assert node.called("patch", "node", "w1")
+    with pytest.raises(OhmykubeError, match="no node w1"):
+        plan(Kubectl(node.host), Marks("w1"), None)
+
+
+def applied(name, time):
+    return {
+        "kind": "ConfigMap",
+        "metadata": {
+            "name": name,
+            "namespace": "n",
+            "managedFields": [{"manager": "other", "time": "9"}, {"manager": "ohmykube", "time": time}],
+        },
+    }
+
+
+def test_applying_knows_what_changed(node):
+    node.on("get", say=json.dumps({"kind": "List", "items": [applied("same", "1"), applied("changed", "1")]}))
+    node.on(
+        "apply", say="\n".join(json.dumps(applied(*each)) for each in [("same", "1"), ("changed", "2"), ("new", "2")])
+    )
+    changes = applying.apply(Kubectl(node.host), "text", timeout=1, dry_run=False)
+    assert changes == ["ConfigMap/n/changed", "ConfigMap/n/new"]
+    node.write(ADMIN)
+    assert applying.apply(Kubectl(node.host), "text", timeout=1, dry_run=True) == changes
+    assert node.called("apply", "--dry-run=server")
+    assert not node.called("apply", "--validate=ignore")
+    applying.apply(Kubectl(node.host), "text", timeout=1, dry_run=False, validate=False)
+    assert node.called("apply", "--validate=ignore")
+    node.on("apply", say=Completed(1, "", "forbidden"))
+    with pytest.raises(OhmykubeError, match="forbidden"):
+        applying.apply(Kubectl(node.host), "text", timeout=1, dry_run=False)
+
+
+@pytest.mark.parametrize(
+    ("there", "said", "changes"),
+    [
+        (False, "", ["all objects, in a cluster that is yet to be made"]),
+        (True, 'no matches for kind "IPAddressPool"', ["objects of a kind, or in a namespace, that is yet to be made"]),
+        (True, 'namespaces "a" not found', ["objects of a kind, or in a namespace, that is yet to be made"]),
+    ],
+)
+def test_a_dry_run_before_there_is_all_that_it_needs(node, there, said, changes):
+    if there:
+        node.write(ADMIN)
+    node.on("apply", say=Completed(1, "", said))
+    assert applying.apply(Kubectl(node.host), "text", timeout=1, dry_run=True) == changes

@@ -1,0 +1,157 @@
+"""Upstream's manifests as data: what a cluster changes of them."""
+
+import json
+
+import pytest
+import yaml
+from ansible_collections.ohmykube.cluster.plugins.module_utils import manifests
+from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError
+
+FLANNEL = yaml.safe_dump_all(
+    [
+        {
+            "kind": "ConfigMap",
+            "data": {"net-conf.json": '{"Network": "10.244.0.0/16", "Backend": {"Type": "vxlan", "Port": 1}}'},
+        },
+        {
+            "kind": "DaemonSet",
+            "spec": {
+                "template": {
+                    "spec": {
+                        "containers": [
+                            {
+                                "args": ["--ip-masq"],
+                                "image": "f:1",
+                                "volumeMounts": [{"name": "run"}, {"name": "flannel-cfg"}],
+                                "livenessProbe": {"initialDelaySeconds": 10},
+                                "readinessProbe": {"httpGet": {"path": "/readyz"}, "initialDelaySeconds": 5},
+                            }
+                        ],
+                        "initContainers": [
+                            {"name": "install-cni-plugin", "image": "i:1"},
+                            {
+                                "name": "install-cni",
+                                "image": "f:1",
+                                "command": ["cp"],
+                                "args": ["from", "to"],
+                                "volumeMounts": [{"name": "cni"}, {"name": "flannel-cfg"}],
+                            },
+                        ],
+                    }
+                }
+            },
+        },
+    ]
+)
+LOCAL = yaml.safe_dump_all(
+    [
+        {"kind": "StorageClass", "metadata": {"name": "local-path"}},
+        {
+            "kind": "ConfigMap",
+            "data": {
+                "config.json": '{"nodePathMap": [{"node": "x", "paths": ["/opt"]}]}',
+                "helperPod.yaml": "spec: {containers: [{image: busybox}]}",
+            },
+        },
+        {
+            "kind": "Deployment",
+            "spec": {"template": {"spec": {"containers": [{"startupProbe": {"failureThreshold": 12}}]}}},
+        },
+    ]
+)
+
+
+def test_flannel_as_data():
+    config, daemon = yaml.safe_load_all(
+        manifests.flannel(FLANNEL, pod_cidr="10.9.0.0/16", can_reach="1.2.3.4", backend="host-gw")
+    )
+    assert json.loads(config["data"]["net-conf.json"]) == {
+        "Network": "10.9.0.0/16",
+        "Backend": {"Type": "host-gw", "Port": 1},
+    }
+    assert daemon["spec"]["template"]["spec"]["containers"][0]["args"] == ["--ip-masq", "--iface-can-reach=1.2.3.4"]
+
+
+def test_local_path_as_data():
+    made = manifests.local_path(LOCAL, default_class=True, helper_image="b:1", path="/d")
+    storage, config, deployment = yaml.safe_load_all(made)
+    assert storage["metadata"]["annotations"][manifests.DEFAULT_CLASS] == "true"
+    assert json.loads(config["data"]["config.json"])["nodePathMap"][0]["paths"] == ["/d"]
+    assert yaml.safe_load(config["data"]["helperPod.yaml"])["spec"]["containers"][0]["image"] == "b:1"
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    assert container["startupProbe"] == {"initialDelaySeconds": 0, "periodSeconds": 1, "failureThreshold": 60}
+
+
+def test_flannel_needs_no_service_where_it_knows_the_api_server():
+    made = manifests.flannel(
+        FLANNEL, pod_cidr="10.9.0.0/16", can_reach="", backend="vxlan", api_server="dev.internal:6443"
+    )
+    _, daemon = yaml.safe_load_all(made)
+    assert daemon["spec"]["template"]["spec"]["containers"][0]["env"] == [
+        {"name": "KUBERNETES_SERVICE_HOST", "value": "dev.internal"},
+        {"name": "KUBERNETES_SERVICE_PORT", "value": "6443"},
+    ]
+
+
+def test_pods_of_a_node_come_after_its_network():
+    """flannel configures the container runtime when it has a subnet, with upstream's own command."""
+    _, daemon = yaml.safe_load_all(manifests.flannel(FLANNEL, pod_cidr="10.9.0.0/16", can_reach="", backend="vxlan"))
+    pod = daemon["spec"]["template"]["spec"]
+    assert [container["name"] for container in pod["initContainers"]] == ["install-cni-plugin"]
+    (main,) = pod["containers"]
+    script = main["lifecycle"]["postStart"]["exec"]["command"]
+    assert script[:2] == ["sh", "-c"]
+    assert "until [ -s /run/flannel/subnet.env ]" in script[2]
+    assert script[4:] == ["cp", "from", "to"]
+    assert main["volumeMounts"] == [{"name": "run"}, {"name": "flannel-cfg"}, {"name": "cni"}]
+
+
+def test_add_ons_are_seen_to_be_ready_at_once_and_live_as_upstream_says():
+    _, daemon = yaml.safe_load_all(manifests.flannel(FLANNEL, pod_cidr="10.9.0.0/16", can_reach="", backend="vxlan"))
+    (container,) = daemon["spec"]["template"]["spec"]["containers"]
+    assert container["readinessProbe"] == {
+        "httpGet": {"path": "/readyz"},
+        "initialDelaySeconds": 0,
+        "periodSeconds": 1,
+    }
+    assert container["livenessProbe"] == {"initialDelaySeconds": 10}
+    both = FLANNEL.replace("kind: ConfigMap", "kind: Deployment\nspec: {template: {spec: {containers: []}}}")
+    _, daemon = yaml.safe_load_all(manifests.metallb(both, on_control_planes=True))
+    (container,) = daemon["spec"]["template"]["spec"]["containers"]
+    assert container["readinessProbe"]["periodSeconds"] == 1
+    assert container["args"][-1] == "--ignore-exclude-lb"
+
+
+METALLB = """\
+kind: Deployment
+spec: {template: {spec: {containers: []}}}
+---
+kind: DaemonSet
+spec: {template: {spec: {containers: []}}}
+---
+kind: ValidatingWebhookConfiguration
+"""
+
+
+def test_a_pool_is_announced_and_only_then_checked():
+    assert "Webhook" not in manifests.metallb(METALLB, on_control_planes=False)
+    made = manifests.metallb_pool(METALLB, addresses="10.0.0.1-10.0.0.9, 10.1.0.0/28,fd00::1-fd00::9")
+    pool, advertisement, webhook = yaml.safe_load_all(made)
+    assert pool["spec"]["addresses"] == ["10.0.0.1-10.0.0.9", "10.1.0.0/28", "fd00::1-fd00::9"]
+    assert advertisement["spec"]["ipAddressPools"] == [pool["metadata"]["name"]]
+    assert webhook == {"kind": "ValidatingWebhookConfiguration"}
+
+
+@pytest.mark.parametrize("addresses", ["", "10.0.0.9-10.0.0.1", "10.0.0.1", "10.0.0.0/33", "a-b", "10.0.0.1-10.0.0.9,"])
+def test_a_pool_of_nonsense_is_refused(addresses):
+    with pytest.raises(OhmykubeError, match="no range of addresses"):
+        manifests.metallb_pool(METALLB, addresses=addresses)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "kind: Pod", "kind: ConfigMap\ndata: {}\n---\nkind: DaemonSet", FLANNEL.replace("install-cni\n", "other\n")],
+)
+def test_a_manifest_of_another_build_is_refused(text):
+    with pytest.raises(OhmykubeError, match="not built as expected"):
+        manifests.flannel(text, pod_cidr="x", can_reach="y", backend="z")

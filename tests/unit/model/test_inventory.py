@@ -1,0 +1,82 @@
+"""From cluster.yaml and state.json to role variables."""
+
+import pytest
+from ansible_collections.ohmykube.cluster.plugins.module_utils import cluster_inventory, requirements
+from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError
+
+from ohmykube.model import load
+from ohmykube.model.document import parse
+from ohmykube.model.machines import Machine, SshTarget, wanted
+from ohmykube.store.state import MachineRecord, State
+
+TEXT = """
+spec:
+  provider: nspawn
+  kubernetesVersion: v1.36.4
+  workers:
+    - {name: worker, count: 1}
+    - {name: big-ones, count: 1, labels: {size: big}, taints: ["a=b:NoSchedule"], vars: {node_swap: true}}
+  vars: {containerd_version: 2.2.7, flannel_backend: host-gw}
+"""
+
+
+@pytest.fixture
+def cluster():
+    return load.build("dev", document=parse(TEXT, "f"), defaults={}, supported_versions=("v1.36.4",))
+
+
+def state(cluster, tmp_path, *, lost=()):
+    records = []
+    for number, spec in enumerate(wanted(cluster), start=1):
+        ssh = SshTarget(f"10.1.0.{number}", "root", tmp_path / "id", tmp_path / "known", 22, spec.name)
+        seen = None if spec.name in lost else Machine(spec.name, "running", f"10.1.0.{number}", ssh=ssh)
+        records.append(MachineRecord(spec.name, spec.role, spec.group, seen, {"containerd_systemd_cgroup": False}))
+    return State("dev", "nspawn", tuple(records), "10.1.0.200-10.1.0.250", ("/over.yml",)).as_data()
+
+
+def test_groups_hosts_and_variables(cluster, tmp_path):
+    made = cluster_inventory.build(cluster.as_data(), state(cluster, tmp_path), [{"kind": "ClusterConfiguration"}])
+    assert made.groups == {
+        "control_plane": ["dev-control-plane-1"],
+        "workers": ["dev-worker-1", "dev-big-ones-1"],
+        "group_control_plane": ["dev-control-plane-1"],
+        "group_worker": ["dev-worker-1"],
+        "group_big_ones": ["dev-big-ones-1"],
+    }
+    everywhere = made.variables
+    assert everywhere["kubeadm_endpoint"] == "dev.ohmykube.internal:6443"
+    assert made.hosts["dev-worker-1"]["node_hosts"] == [
+        {"name": "dev-worker-1", "address": "10.1.0.2"},
+        {"name": "dev.ohmykube.internal", "address": "10.1.0.1"},
+    ]
+    assert everywhere["metallb_address_pool"] == "10.1.0.200-10.1.0.250"
+    assert everywhere["flannel_backend"] == "host-gw"
+    assert everywhere["containerd_version"] == "2.2.7"
+    big = made.hosts["dev-big-ones-1"]
+    assert big["kubeadm_node_labels"] == {"size": "big"}
+    assert big["kubeadm_node_taints"] == ["a=b:NoSchedule"]
+    assert big["node_swap"] is True
+    assert big["containerd_systemd_cgroup"] is False
+    assert big["ansible_become"] is False
+    assert "HostKeyAlias=dev-big-ones-1" in big["ansible_ssh_common_args"]
+
+
+def test_a_machine_without_an_address_is_named(cluster, tmp_path):
+    with pytest.raises(OhmykubeError, match="no address is known for dev-worker-1"):
+        cluster_inventory.build(cluster.as_data(), state(cluster, tmp_path, lost=("dev-worker-1",)), [])
+
+
+def test_a_reset_needs_no_control_plane(cluster, tmp_path):
+    """Of an `up` that died early perhaps a worker alone was taken."""
+    seen = state(cluster, tmp_path)
+    made = cluster_inventory.build(cluster.as_data(), {**seen, "machines": seen["machines"][1:]}, [])
+    assert made.groups["control_plane"] == []
+    assert sorted(made.hosts) == ["dev-big-ones-1", "dev-worker-1"]
+
+
+def test_what_is_not_wanted_is_not_required(cluster):
+    spec = cluster.as_data()["spec"]
+    assert [item["component"] for item in requirements.manifests(spec)] == ["flannel", "local_path", "metallb"]
+    spec["network"] |= {"cni": "none", "loadBalancer": "none"}
+    spec["storage"]["csi"] = "none"
+    assert requirements.manifests(spec) == []

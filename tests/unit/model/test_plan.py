@@ -1,0 +1,74 @@
+"""What up would do, told before it does it."""
+
+from ohmykube.model.document import parse
+from ohmykube.model.load import build
+from ohmykube.model.machines import Machine, wanted
+from ohmykube.model.members import remove, with_gaps
+from ohmykube.model.plan import Step, refusals, steps
+
+DEFAULTS = {("spec", "provider"): "fake", ("spec", "kubernetesVersion"): "v1.36.4"}
+
+
+def cluster(text="spec: {}"):
+    document = parse(text, "dev.yaml")
+    return build("dev", document=document, defaults=DEFAULTS, supported_versions=("v1.36.4", "v1.35.8"))
+
+
+def running(wish):
+    return [Machine(machine.name, "running") for machine in wanted(wish)]
+
+
+def test_a_cluster_that_is_not_there_is_made():
+    found = steps(None, cluster(), [])
+    assert [(step.action, step.what) for step in found] == [
+        ("create", "dev-control-plane-1"),
+        ("create", "dev-worker-1"),
+        ("create", "dev-worker-2"),
+    ]
+    assert found[0].detail == "control-plane, 2 CPU, 4GiB of memory, 20GiB of disk"
+
+
+def test_nothing_to_do():
+    assert steps(cluster(), cluster(), running(cluster())) == []
+
+
+def test_machines_that_come_go_and_are_off():
+    old = cluster()
+    machines = [*running(old)[:-1], Machine("dev-worker-2", "stopped")]
+    grown = cluster("spec: {workers: [{name: worker, count: 3}]}")
+    assert [(step.action, step.what) for step in steps(old, grown, machines)] == [
+        ("create", "dev-worker-3"),
+        ("start", "dev-worker-2"),
+    ]
+    shrunk = cluster("spec: {workers: [{name: worker, count: 1}]}")
+    assert steps(old, shrunk, machines) == [Step("remove", "dev-worker-2", "emptied first")]
+
+
+def test_marks_and_other_fields():
+    new = cluster(
+        "spec: {workers: [{name: worker, count: 2, labels: {a: b}, taints: ['x=y:NoSchedule']}], storage: {csi: none}}"
+    )
+    assert steps(cluster(), new, running(new)) == [
+        Step("mark", "group worker", "labels a=b"),
+        Step("mark", "group worker", "taints x=y:NoSchedule"),
+        Step("change", "spec.storage.csi", "local-path -> none"),
+    ]
+
+
+def test_what_would_be_refused_is_told_with_the_rest():
+    new = cluster("spec: {kubernetesVersion: v1.35.8, network: {podCIDR: 10.200.0.0/16}}")
+    assert [error.code for error in refusals(cluster(), new)] == ["spec.fixed", "spec.fixed"]
+    assert refusals(None, new) == []
+    assert refusals(cluster(), cluster()) == []
+
+
+def test_a_file_that_says_nothing_of_gaps_keeps_the_names_of_nodes():
+    before = remove(cluster(), ["dev-worker-1"])
+    file = cluster("spec: {workers: [{name: worker, count: 2}, {name: big}]}")
+    assert [machine.name for machine in wanted(with_gaps(file, before))][1:] == [
+        "dev-worker-2",
+        "dev-worker-3",
+        "dev-big-1",
+    ]
+    said = cluster("spec: {workers: [{name: worker, count: 1, absent: [2]}]}")
+    assert with_gaps(said, before) == said

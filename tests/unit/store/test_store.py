@@ -1,0 +1,148 @@
+"""Home, state, atomic writes, locks."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ohmykube.errors import OhmykubeError
+from ohmykube.model.machines import Machine, SshTarget
+from ohmykube.store import atomic, lock
+from ohmykube.store.home import Home
+from ohmykube.store.state import MachineRecord, State
+
+SSH = SshTarget("10.0.0.1", "root", Path("/k/id"), Path("/k/known"), 2222, "dev-1")
+STATE = State(
+    "dev",
+    "nspawn",
+    (
+        MachineRecord(
+            "dev-1", "control-plane", "control-plane", Machine("dev-1", "running", "10.0.0.1", ssh=SSH), {"a": 1}
+        ),
+        MachineRecord("dev-2", "worker", "worker"),
+    ),
+    "10.0.0.200-10.0.0.250",
+    ("/c.yml",),
+    "2026-01-01T00:00:00+00:00",
+)
+
+
+def test_state_reads_back_as_written():
+    folder = Home.from_environment().cluster("dev")
+    folder.make()
+    folder.write_state(STATE)
+    assert folder.read_state() == STATE
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "3", '{"apiVersion": "ohmykube.dev/v1"}', '{"apiVersion": "x/v9"}', ""])
+def test_a_damaged_or_newer_state_is_one_clear_error_and_stays(text):
+    folder = Home.from_environment().cluster("dev")
+    folder.make()
+    folder.state_file.write_text(text)
+    with pytest.raises(OhmykubeError) as caught:
+        folder.read_state()
+    assert caught.value.code in ("state.unreadable", "state.newer")
+    assert folder.state_file.read_text() == text
+
+
+def test_the_home_is_private_and_so_is_every_file():
+    home = Home.from_environment()
+    home.make()
+    folder = home.cluster("dev")
+    folder.make()
+    folder.write_spec({"a": 1})
+    folder.write_state(STATE)
+    home.choose("dev")
+    assert home.path.stat().st_mode & 0o777 == 0o700
+    for path in [folder.spec_file, folder.state_file, home.path / "current"]:
+        assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_home_that_cannot_be_made_is_one_clear_error(monkeypatch):
+    monkeypatch.setenv("OHMYKUBE_HOME", "/proc/nowhere")
+    with pytest.raises(OhmykubeError, match="/proc/nowhere cannot be used"):
+        Home.from_environment().make()
+
+
+def test_clusters_and_the_current_one():
+    home = Home.from_environment()
+    for name in ("b", "a"):
+        home.cluster(name).make()
+        home.cluster(name).write_spec({})
+    home.cluster("half").make()  # no cluster.yaml: not a cluster yet
+    assert [folder.name for folder in home.clusters()] == ["a", "b"]
+    home.choose("a")
+    home.forget_choice("b")
+    assert home.current() == "a"
+    home.forget_choice("a")
+    assert home.current() == ""
+
+
+def test_a_write_that_fails_leaves_the_old_content_and_no_litter(tmp_path):
+    path = tmp_path / "f"
+    atomic.write(path, "old")
+    with pytest.raises(UnicodeEncodeError):
+        atomic.write(path, "\ud800")
+    assert path.read_text() == "old"
+    assert [found.name for found in tmp_path.iterdir()] == ["f"]
+
+
+_HOLDER = """
+import sys, time
+from pathlib import Path
+from ohmykube.store import lock
+with lock.hold(Path(sys.argv[1]), "up", timeout=5, waiting=print):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def holder(tmp_path):
+    path = tmp_path / "dev" / "lock"
+    process = subprocess.Popen([sys.executable, "-c", _HOLDER, str(path)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "held\n"
+    yield process, path
+    process.kill()
+    process.wait()
+    process.stdout.close()
+
+
+def test_the_second_process_is_told_who_holds_the_lock(holder):
+    process, path = holder
+    told = []
+    with pytest.raises(OhmykubeError) as caught, lock.hold(path, "down", timeout=0.3, waiting=told.append):
+        pytest.fail("two hold it")
+    assert told == [f"`ohmykube up` (process {process.pid})"]
+    assert "dev is held by `ohmykube up`" in caught.value.message
+
+
+def test_who_holds_a_lock_can_be_asked_without_taking_it(holder):
+    process, path = holder
+    assert lock.holder(path) == f"`ohmykube up` (process {process.pid})"
+    process.kill()
+    process.wait()
+    assert lock.holder(path) == ""
+    assert lock.holder(path.with_name("none")) == ""
+
+
+def test_a_killed_holder_holds_nothing(holder):
+    process, path = holder
+    process.kill()
+    started = time.monotonic()
+    with lock.hold(path, "down", timeout=5, waiting=lambda _: None):
+        assert json.loads(path.read_text())["pid"] == os.getpid()
+    assert time.monotonic() - started < 3
+
+
+def test_a_lock_whose_folder_was_removed_is_taken_anew(tmp_path):
+    path = tmp_path / "dev" / "lock"
+    with lock.hold(path, "down", timeout=1, waiting=print):
+        path.unlink()
+        path.parent.rmdir()
+        with lock.hold(path, "up", timeout=1, waiting=print):
+            assert path.exists()
