@@ -64,8 +64,10 @@ def test_ctrl_c_ends_it_promptly_and_says_how_to_go_on(ohmykube: CommandLine, bu
     choose = chance("Ctrl-C")
     for number in range(KILLS):
         log = tmp_path / f"{number}.log"
+        if (ohmykube.home / "clusters" / NAME).exists():  # else it may be over too soon
+            ohmykube.text(*DOWN)
         process = ohmykube.start(*UP, *bundle.flags, log=log)
-        time.sleep(choose.uniform(1, 15))
+        time.sleep(choose.uniform(1, 9))
         os.killpg(process.pid, signal.SIGINT)
         pressed = time.monotonic()
         assert process.wait(60) == _INTERRUPTED, log.read_text()
