@@ -86,10 +86,11 @@ class CachedArtifacts:
         """The entry of each, and whether it is new; the cache downloads what it lacks. Raises as `Cache.ensure_all`."""
         absent = self._unusable(wanted)
         on_step(", ".join(f"{artifact.component} {artifact.version}" for artifact in absent))
+        files = [artifact for artifact in wanted if artifact.url]
         entries = self.packages.ensure_all(
-            wanted, offline=self.offline, allow_unverified=self.allow_unverified, progress=_tenths(on_step)
+            files, offline=self.offline, allow_unverified=self.allow_unverified, progress=_tenths(on_step)
         )
-        return [(entry, artifact in absent) for artifact, entry in zip(wanted, entries, strict=True)]
+        return [(entry, artifact in absent) for artifact, entry in zip(files, entries, strict=True)]
 
     def images_complete(self, cluster: Cluster) -> bool:
         if self.offline:
@@ -123,9 +124,9 @@ class CachedArtifacts:
         return Puller(self.root / "images", connect, self.offline).pull(references, arch, on_step)
 
     def wanted(self, cluster: Cluster) -> list[Artifact]:
-        """Every package and manifest of a cluster."""
+        """Every package and manifest of a cluster, and what is nothing but images."""
         spec = cluster.as_data()["spec"]
-        names = [*requirements.packages(spec), *requirements.manifests(spec)]
+        names = [*requirements.packages(spec), *requirements.manifests(spec), *requirements.images(spec)]
         return [self.catalogue.artifact(item["component"], architecture(), item["version"]) for item in names]
 
     def defaults(self) -> list[Artifact]:
@@ -148,9 +149,9 @@ class CachedArtifacts:
         return [OhmykubeError("cache.missing", "\n  ".join([words, *names]), hint=_WAY_OUT)]
 
     def _unusable(self, wanted: Sequence[Artifact]) -> list[Artifact]:
-        """Those that the cache does not have in a form that we take."""
-        allowed = self.allow_unverified
-        return [artifact for artifact in wanted if not self.packages.usable(artifact, allow_unverified=allowed)]
+        """Files that the cache does not have in a form that we take."""
+        files, allowed = [artifact for artifact in wanted if artifact.url], self.allow_unverified
+        return [artifact for artifact in files if not self.packages.usable(artifact, allow_unverified=allowed)]
 
     def _uncached_images(self, cluster: Cluster) -> list[str]:
         """As far as the catalogue knows them: the node asks its own kubeadm once more."""

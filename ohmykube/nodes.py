@@ -36,16 +36,20 @@ def ask(
     return code.answer(done.returncode, done.stdout, done.stderr)
 
 
-def api_nodes(machines: Sequence[Machine]) -> tuple[dict[str, dict[str, str]], str]:
-    """Each node as the API server sees it, asked on the control plane; and why it could not be asked."""
-    target = next((machine.ssh for machine in machines if machine.ssh and machine.status == "running"), None)
-    if target is None:
-        return {}, "no machine runs"
-    try:
-        answer = json.loads(ssh.run(target, _kubectl(target, "get", "nodes", "-o", "json"), timeout=_API_TIMEOUT))
-    except (OhmykubeError, ValueError) as error:
-        return {}, f"the API server does not answer: {error}"
-    return {item["metadata"]["name"]: _node(item) for item in answer["items"]}, ""
+def api_nodes(planes: Sequence[Machine]) -> tuple[dict[str, dict[str, str]], str]:
+    """Each node as the API server sees it, asked on the first control plane that answers; and why none did.
+
+    planes: those that run.
+    """
+    problem = "no control plane runs"
+    for target in (plane.ssh for plane in planes if plane.ssh):
+        try:
+            answer = json.loads(ssh.run(target, _kubectl(target, "get", "nodes", "-o", "json"), timeout=_API_TIMEOUT))
+        except (OhmykubeError, ValueError) as error:
+            problem = f"the API server does not answer: {error}"
+        else:
+            return {item["metadata"]["name"]: _node(item) for item in answer["items"]}, ""
+    return {}, problem
 
 
 def _kubectl(target: SshTarget, *words: str) -> list[str]:

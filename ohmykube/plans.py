@@ -30,6 +30,7 @@ ADD: tuple[Phase, ...] = (
     ReachMachines(),
     JoinNodes(),
     RemoveNodes(),
+    WriteKubeconfig(),
 )
 
 

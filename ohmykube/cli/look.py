@@ -10,6 +10,7 @@ from ohmykube.cli.wiring import Session
 from ohmykube.errors import OhmykubeError
 from ohmykube.model.result import Result
 from ohmykube.nodes import api_nodes
+from ohmykube.phases.machines import running_planes
 from ohmykube.store.home import ClusterFolder
 
 
@@ -33,7 +34,7 @@ def status_command(session: Session, /) -> Result:
     cluster = session.stored(folder)
     context = session.context(cluster, folder)
     seen = {machine.name: machine for machine in context.provider.machines()}
-    nodes, problem = api_nodes([seen[spec.name] for spec in context.machines if spec.name in seen])
+    nodes, problem = api_nodes(running_planes(context))
     rows = []
     for spec in context.machines:
         machine = seen.get(spec.name)

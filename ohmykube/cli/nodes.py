@@ -8,12 +8,13 @@ import click
 from ohmykube.cli.options import Verb
 from ohmykube.cli.wiring import Session
 from ohmykube.errors import OhmykubeError
-from ohmykube.model.machines import wanted
+from ohmykube.model.machines import Role, wanted
 from ohmykube.model.members import DEFAULT_GROUP, Addition, add, is_gone, remove
 from ohmykube.model.result import Result
 from ohmykube.model.spec import Cluster
 from ohmykube.nodes import api_nodes
 from ohmykube.phases.base import Context, execute
+from ohmykube.phases.machines import running_planes
 from ohmykube.phases.nodes import DRAIN_TIMEOUT, Removal, roll_back
 from ohmykube.plans import ADD, delete
 from ohmykube.store.home import ClusterFolder
@@ -27,9 +28,13 @@ Examples:
   ohmykube add                                   one node more like the other workers
   ohmykube add --count 2 --group big --cpu 4 --memory 8
   ohmykube add --group gpu --label gpu=yes --taint gpu=yes:NoSchedule
+  ohmykube add --role control-plane --count 2    one that was alone becomes one of three
 """,
 )
 @click.option("--count", type=click.IntRange(1, 100), default=1, metavar="N", help="How many.  [default: 1]")
+@click.option(
+    "--role", type=click.Choice(["worker", "control-plane"]), default="worker", help="What they are.  [default: worker]"
+)
 @click.option("--group", default=DEFAULT_GROUP, metavar="NAME", help="Group of workers, a new one too.  [worker]")
 @click.option("--cpu", type=click.IntRange(min=1), metavar="N", help="CPUs of each, in a new group.  [default: 1]")
 @click.option("--memory", metavar="SIZE", help="Memory of each, in a new group; a bare number is GB.  [default: 2]")
@@ -38,7 +43,7 @@ Examples:
 @click.option("--annotation", "annotations", multiple=True, metavar="KEY=VALUE", help="Annotation (repeatable).")
 @click.option("--taint", "taints", multiple=True, metavar="KEY=VALUE:EFFECT", help="Taint (repeatable).")
 @click.pass_obj
-def add_command(session: Session, /, count: int, group: str, **flags: Any) -> Result:
+def add_command(session: Session, /, count: int, role: Role, group: str, **flags: Any) -> Result:
     """Add nodes to a cluster, side by side. The other nodes are left alone.
 
     Where one does not become Ready it is taken away again, and the cluster is as before.
@@ -46,7 +51,7 @@ def add_command(session: Session, /, count: int, group: str, **flags: Any) -> Re
     with session.locked(session.folder().name, "add") as folder:
         session.finished(folder)
         before = _settled(session, folder)
-        cluster = add(before, Addition(count, group, _values(flags)))
+        cluster = add(before, Addition(count, group, _values(flags), role))
         known = {machine.name for machine in wanted(before)}
         names = tuple(machine.name for machine in wanted(cluster) if machine.name not in known)
         context = session.context(session.checked(cluster), folder, names=names)
@@ -109,7 +114,7 @@ def _settled(session: Session, folder: ClusterFolder) -> Cluster:
 
 def _ready(context: Context) -> list[str]:
     """Which of the new nodes the API server calls Ready."""
-    seen, _ = api_nodes([machine for machine in context.provider.machines() if machine.name not in context.names])
+    seen, _ = api_nodes([plane for plane in running_planes(context) if plane.name not in context.names])
     return [name for name in context.names if seen.get(name, {}).get("node") == "Ready"]
 
 

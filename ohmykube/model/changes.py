@@ -15,6 +15,7 @@ _FIXED = (
     "network.serviceCIDR",
     "network.proxyMode",
     "network.cni",
+    "network.apiAddress",
 )
 
 

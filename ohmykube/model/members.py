@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from ohmykube.errors import OhmykubeError, raise_all
 from ohmykube.model.document import nearest
-from ohmykube.model.machines import wanted
+from ohmykube.model.machines import Role, wanted
 from ohmykube.model.spec import Cluster, Group, WorkerGroup
 
 DEFAULT_GROUP = "worker"
@@ -17,11 +17,15 @@ Member = TypeVar("Member", bound=Group)
 
 @dataclass(frozen=True)
 class Addition:
-    """Nodes to add. group: one that exists, or a new one with `values` (keys of the cluster file's groups)."""
+    """Nodes to add. group: one that exists, or a new one with `values` (keys of the cluster file's groups).
+
+    role: control planes are all of one group, which has no name.
+    """
 
     count: int = 1
     group: str = DEFAULT_GROUP
     values: Mapping[str, Any] = field(default_factory=dict)
+    role: Role = "worker"
 
 
 def add(cluster: Cluster, addition: Addition) -> Cluster:
@@ -37,25 +41,16 @@ def add(cluster: Cluster, addition: Addition) -> Cluster:
             hint=f"add it to spec.hosts of the cluster file, and `ohmykube up --name {cluster.name} -f FILE`",
             exit_code=2,
         )
+    if addition.role == "control-plane":
+        return _with_spec(cluster, control_plane=_grown(cluster, cluster.spec.control_plane, addition))
     groups = list(cluster.spec.workers)
     names = [group.name for group in groups]
     if addition.group not in names:
         new = _group({**addition.values, "name": addition.group, "count": addition.count})
-        return _with_workers(cluster, [*groups, new])
+        return _with_spec(cluster, workers=(*groups, new))
     index = names.index(addition.group)
-    group = groups[index]
-    asked = _group({**group.model_dump(by_alias=True), **addition.values})
-    if asked != group:
-        changed = ", ".join(f"{key} {value}" for key, value in addition.values.items())
-        raise OhmykubeError(
-            "group.differs",
-            f"the group {group.name} of {cluster.name} has other nodes than with {changed}",
-            hint="nodes of a group are alike: name a new --group, or leave these flags out",
-            exit_code=2,
-        )
-    absent = sorted(group.absent)[addition.count :]
-    groups[index] = group.model_copy(update={"count": group.count + addition.count, "absent": tuple(absent)})
-    return _with_workers(cluster, groups)
+    groups[index] = _grown(cluster, groups[index], addition)
+    return _with_spec(cluster, workers=tuple(groups))
 
 
 def remove(cluster: Cluster, names: Sequence[str]) -> Cluster:
@@ -72,11 +67,10 @@ def remove(cluster: Cluster, names: Sequence[str]) -> Cluster:
         )
     spec = cluster.spec
     if spec.provider == "static":
-        hosts = tuple(host for host in spec.hosts if host.name not in gone)
-        return cluster.model_copy(update={"spec": spec.model_copy(update={"hosts": hosts})})
-    plane = _without(spec.control_plane, f"{cluster.name}-control-plane-", gone)
+        return _with_spec(cluster, hosts=tuple(host for host in spec.hosts if host.name not in gone))
+    plane = _without(spec.control_plane, f"{cluster.name}-control-plane-", gone, spec.control_plane.numbers[-1])
     workers = tuple(_without(group, f"{cluster.name}-{group.name}-", gone) for group in spec.workers)
-    return cluster.model_copy(update={"spec": spec.model_copy(update={"control_plane": plane, "workers": workers})})
+    return _with_spec(cluster, control_plane=plane, workers=workers)
 
 
 def with_gaps(wish: Cluster, before: Cluster) -> Cluster:
@@ -88,7 +82,7 @@ def with_gaps(wish: Cluster, before: Cluster) -> Cluster:
     old = {group.name: group for group in before.spec.workers}
     workers = tuple(kept(group, old.get(group.name)) for group in wish.spec.workers)
     plane = kept(wish.spec.control_plane, before.spec.control_plane)
-    return wish.model_copy(update={"spec": wish.spec.model_copy(update={"control_plane": plane, "workers": workers})})
+    return _with_spec(wish, control_plane=plane, workers=workers)
 
 
 def is_gone(cluster: Cluster, name: str) -> bool:
@@ -99,9 +93,24 @@ def is_gone(cluster: Cluster, name: str) -> bool:
     return not there and number.isdecimal() and prefix in [f"{cluster.name}-{group}" for group in groups]
 
 
-def _group(values: Mapping[str, Any]) -> WorkerGroup:
+def _grown(cluster: Cluster, group: Member, addition: Addition) -> Member:
+    asked = _group({**group.model_dump(by_alias=True), **addition.values}, type(group))
+    if asked != group:
+        changed = ", ".join(f"{key} {value}" for key, value in addition.values.items())
+        name = getattr(group, "name", "of control planes")
+        raise OhmykubeError(
+            "group.differs",
+            f"the group {name} of {cluster.name} has other nodes than with {changed}",
+            hint="nodes of a group are alike: name a new --group of workers, or leave these flags out",
+            exit_code=2,
+        )
+    absent = tuple(sorted(group.absent)[addition.count :])
+    return group.model_copy(update={"count": group.count + addition.count, "absent": absent})
+
+
+def _group(values: Mapping[str, Any], kind: type[Group] = WorkerGroup) -> Group:
     try:
-        return WorkerGroup.model_validate(values)
+        return kind.model_validate(values)
     except ValidationError as error:
         problems = error.errors(include_url=False)
         raise_all([_invalid(str(problem["loc"][0]), str(problem["msg"])) for problem in problems])
@@ -112,14 +121,15 @@ def _invalid(key: str, words: str) -> OhmykubeError:
     return OhmykubeError("spec.invalid", f"{key}: {words.removeprefix('Value error, ')}", exit_code=2)
 
 
-def _without(group: Member, prefix: str, gone: set[str]) -> Member:
+def _without(group: Member, prefix: str, gone: set[str], least: int = 0) -> Member:
+    """least: up to this number it is told which ones are absent, also behind the last that is left."""
     left = [number for number in group.numbers if f"{prefix}{number}" not in gone]
-    absent = sorted(set(range(1, max(left, default=0) + 1)) - set(left))
+    absent = sorted(set(range(1, max([*left, least], default=0) + 1)) - set(left))
     return group.model_copy(update={"count": len(left), "absent": tuple(absent)})
 
 
-def _with_workers(cluster: Cluster, groups: Sequence[WorkerGroup]) -> Cluster:
-    return cluster.model_copy(update={"spec": cluster.spec.model_copy(update={"workers": tuple(groups)})})
+def _with_spec(cluster: Cluster, **changed: Any) -> Cluster:
+    return cluster.model_copy(update={"spec": cluster.spec.model_copy(update=changed)})
 
 
 def _unknown(cluster: Cluster, name: str, known: list[str]) -> OhmykubeError:

@@ -88,6 +88,15 @@ def _bytes(value: object) -> int:
         raise ValueError(f"{error.message}: {error.hint}") from error
 
 
+def _check_address(value: str) -> str:
+    from ipaddress import ip_address
+
+    try:
+        return value if value == "auto" else str(ip_address(value))
+    except ValueError as error:
+        raise ValueError(f"{value!r} is no IP address") from error
+
+
 Name = Annotated[str, AfterValidator(check_name)]
 Cidr = Annotated[str, AfterValidator(_check_cidr)]
 Labels = Annotated[dict[str, str], AfterValidator(_check_labels)]
@@ -149,12 +158,15 @@ class WorkerGroup(Group):
 
 
 class Network(Model):
+    """`api_address`: a free address in the machines' network, which several control planes share."""
+
     cni: Literal["flannel", "none"] = "flannel"
     pod_cidr: Cidr = Field("10.244.0.0/16", alias="podCIDR")
     service_cidr: Cidr = Field("10.96.0.0/12", alias="serviceCIDR")
     proxy_mode: Literal["nftables", "iptables", "ipvs"] = "nftables"
     load_balancer: Literal["metallb", "none"] = "metallb"
     address_pool: Annotated[str, AfterValidator(_check_pool)] = "auto"
+    api_address: Annotated[str, AfterValidator(_check_address)] = "auto"
 
 
 class Storage(Model):

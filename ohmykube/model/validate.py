@@ -48,10 +48,12 @@ def _version(cluster: Cluster, supported: tuple[str, ...]) -> Iterator[Problem]:
 def _sizes(cluster: Cluster) -> Iterator[Problem]:
     spec = cluster.spec
     plane: Path = ("spec", "controlPlane")
-    if spec.control_plane.count > 1:
-        yield Problem((*plane, "count"), "more than one control plane is not supported yet", "set it to 1")
     if spec.provider == "static":
         return
+    many = spec.control_plane.count
+    if many % 2 == 0 and not spec.control_plane.absent:  # one of an odd number may have been deleted
+        words = f"{many} control planes bear the loss of no more of them than {many - 1}: etcd needs more than half"
+        yield Problem((*plane, "count"), words, f"{many - 1} or {many + 1} is what you want")
     if spec.control_plane.cpu < CONTROL_PLANE_CPU:
         yield Problem((*plane, "cpu"), f"kubeadm needs {CONTROL_PLANE_CPU} CPUs on a control plane")
     if spec.control_plane.memory < CONTROL_PLANE_MEMORY:
@@ -127,8 +129,15 @@ def _hosts(cluster: Cluster) -> Iterator[Problem]:
             ("spec", "hosts"), "provider static needs the machines' addresses", "list name, address and role of each"
         )
         return
-    if sum(host.role == "control-plane" for host in spec.hosts) != 1:
-        yield Problem(("spec", "hosts"), "exactly one host must have the role control-plane")
+    planes = sum(host.role == "control-plane" for host in spec.hosts)
+    if planes == 0:
+        yield Problem(("spec", "hosts"), "no host has the role control-plane", "1, 3 or 5 of them must")
+    if planes > 1 and spec.network.api_address == "auto":
+        yield Problem(
+            ("spec", "network", "apiAddress"),
+            "nobody but you knows which address of the hosts' network is free for the control planes to share",
+            "name one like 192.168.1.239, of which DHCP knows nothing",
+        )
     for key in ("name", "address"):
         counts = Counter(getattr(host, key) for host in spec.hosts)
         for index, host in enumerate(spec.hosts):

@@ -1,12 +1,14 @@
 """Give the person a kubeconfig: one file of the cluster's own, and a context in theirs where they want it."""
 
 from ohmykube import kubeconfig, ssh
-from ohmykube.errors import OhmykubeError
+from ohmykube.errors import OhmykubeError, raise_all
 from ohmykube.model.machines import Machine
 from ohmykube.phases.base import Context
+from ohmykube.phases.machines import running_planes
 from ohmykube.store import atomic
 
 _ADMIN = "/etc/kubernetes/admin.conf"
+_PORT = 6443
 
 
 class WriteKubeconfig:
@@ -17,12 +19,8 @@ class WriteKubeconfig:
 
     def run(self, context: Context) -> None:
         """Read over ssh and not by a playbook, whose results lie on disk."""
-        plane = first_control_plane(context)
-        if plane.ssh is None:
-            raise OhmykubeError("machine.unreachable", f"{plane.name} has no ssh address", hint="ohmykube status")
-        sudo = [] if plane.ssh.user == "root" else ["sudo", "-n"]
-        admin = ssh.run(plane.ssh, [*sudo, "cat", _ADMIN], timeout=30)
-        text = kubeconfig.localise(admin, context.cluster.name, plane.api or f"{plane.address}:6443")
+        plane, admin = _admin(context)
+        text = kubeconfig.localise(admin, context.cluster.name, _api(context, plane))
         path = context.folder.kubeconfig
         if not path.exists() or path.read_text() != text:
             atomic.write(path, text)
@@ -31,10 +29,29 @@ class WriteKubeconfig:
             context.changed += kubeconfig.add_context(context.kubeconfig, text)
 
 
-def first_control_plane(context: Context) -> Machine:
-    """The machine that kubeadm init ran on."""
-    name = next(machine.name for machine in context.machines if machine.role == "control-plane")
-    found = [machine for machine in context.provider.machines() if machine.name == name]
-    if not found:
-        raise OhmykubeError("machine.missing", f"the machine {name} is gone", hint="`ohmykube up` makes it anew")
-    return found[0]
+def _admin(context: Context) -> tuple[Machine, str]:
+    """A control plane, and the administrator's kubeconfig as it has it."""
+    errors = []
+    for plane in running_planes(context):
+        if plane.ssh is None:
+            errors.append(
+                OhmykubeError("machine.unreachable", f"{plane.name} has no ssh address", hint="ohmykube status")
+            )
+            continue
+        sudo = [] if plane.ssh.user == "root" else ["sudo", "-n"]
+        try:
+            return plane, ssh.run(plane.ssh, [*sudo, "cat", _ADMIN], timeout=30)
+        except OhmykubeError as error:
+            errors.append(error)
+    raise_all(errors)
+    raise OhmykubeError("machine.missing", "no control plane runs", hint="`ohmykube up` makes or starts it")
+
+
+def _api(context: Context, plane: Machine) -> str:
+    """Where this computer reaches the API server: the one that there is, or the one that has the shared address now."""
+    several = sum(machine.role == "control-plane" for machine in context.machines) > 1
+    wished = context.cluster.spec.network.api_address
+    shared = context.state.api_address if wished == "auto" else wished
+    if several and shared:
+        return context.provider.reach(shared, _PORT)
+    return plane.api or f"{plane.address}:{_PORT}"

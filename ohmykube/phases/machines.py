@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from ohmykube import ssh
-from ohmykube.model.machines import MachineSpec
+from ohmykube.model.machines import Machine, MachineSpec
 from ohmykube.phases.base import Context, in_parallel
 from ohmykube.store.state import MachineRecord
 
@@ -69,5 +69,17 @@ def save(context: Context) -> None:
         )
         for machine in context.machines
     )
-    context.state = replace(context.state, machines=records, address_pool=context.provider.address_pool())
+    context.state = replace(
+        context.state,
+        machines=records,
+        address_pool=context.provider.address_pool(),
+        api_address=context.provider.api_address(),
+    )
     context.folder.write_state(context.state)
+
+
+def running_planes(context: Context) -> list[Machine]:
+    """Control planes that can be asked, as they are seen now; the first ones first."""
+    seen = {machine.name: machine for machine in context.provider.machines()}
+    wished = [machine.name for machine in context.machines if machine.role == "control-plane"]
+    return [seen[name] for name in wished if name in seen and seen[name].status == "running"]

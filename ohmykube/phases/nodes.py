@@ -8,7 +8,7 @@ from ohmykube.model.machines import wanted
 from ohmykube.model.members import remove
 from ohmykube.model.spec import Cluster
 from ohmykube.phases.base import Context, execute, in_parallel
-from ohmykube.phases.machines import save
+from ohmykube.phases.machines import running_planes, save
 
 DRAIN_TIMEOUT = 120  # seconds
 
@@ -22,11 +22,13 @@ class JoinNodes:
         return True
 
     def run(self, context: Context) -> None:
-        plane = next(machine.name for machine in context.machines if machine.role == "control-plane")
+        new = [machine.name for machine in context.targets]
+        old = [machine.name for machine in running_planes(context) if machine.name not in new]
+        second = len(_planes(context)) > 1 and len([name for name in _planes(context) if name not in new]) == 1
         context.changed += context.playbooks.run(
             "add",
             lambda node, text: context.step(self.title, text, node),
-            limit=[*(machine.name for machine in context.targets), plane],
+            limit=() if second else [*new, *old[:1]],  # every node is told of an address that is shared from now on
         )
         context.state = replace(context.state, adding=())
         context.folder.write_state(context.state)
@@ -77,7 +79,8 @@ class RemoveNodes:
             "remove_force": removal.force,
             "remove_timeout": removal.timeout,
         }
-        context.changed += context.playbooks.run("remove", self._steps(context), variables=variables)
+        staying = [machine.name for machine in running_planes(context) if machine.name not in removal.nodes]
+        context.changed += context.playbooks.run("remove", self._steps(context), variables=variables, limit=staying)
 
     def _delete(self, context: Context, names: Sequence[str]) -> None:
         """One that stays keeps all of them in the wish: the verb ends partly done, and again finishes it."""
@@ -97,6 +100,10 @@ class RemoveNodes:
 
     def _steps(self, context: Context) -> Callable[[str, str], None]:
         return lambda node, text: context.step(self.title, text, node)
+
+
+def _planes(context: Context) -> list[str]:
+    return [machine.name for machine in context.machines if machine.role == "control-plane"]
 
 
 def _strays(context: Context) -> tuple[str, ...]:

@@ -109,3 +109,14 @@ class Provider(Protocol):
     def address_pool(self) -> str:
         """A range for load balancers, `a.b.c.d-a.b.c.e`, free of machines and DHCP; empty where unknown."""
         ...
+
+    def api_address(self) -> str:
+        """An address for control planes to share, free of machines, DHCP and the pool; empty where unknown."""
+        ...
+
+    def reach(self, address: str, port: int) -> str:
+        """`host:port` at which this computer reaches a port of an address in the machines' network.
+
+        Whichever of them has the address. Where that takes a forward, it is made.
+        """
+        ...

@@ -135,6 +135,13 @@ class StaticProvider:
         """Unknown: the network is the user's, and only they know what is free in it."""
         return ""
 
+    def api_address(self) -> str:
+        """As unknown as the pool."""
+        return ""
+
+    def reach(self, address: str, port: int) -> str:
+        return f"{address}:{port}"
+
     def _look(self, host: MachineSpec) -> Machine:
         target = self._target(host, self._known_hosts)
         try:

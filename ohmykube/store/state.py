@@ -30,7 +30,8 @@ class MachineRecord:
 class State:
     """`ready`: when the API last confirmed the whole cluster (ISO 8601, UTC); empty while it never did.
 
-    `adding`: nodes that `add` has begun to make and has not seen Ready yet.
+    `adding`: nodes that `add` has begun to make and has not seen Ready yet. `api_address`: what several control planes
+    share, unless the wish names one.
     """
 
     cluster: str
@@ -40,6 +41,7 @@ class State:
     catalogues: tuple[str, ...] = ()
     ready: str = ""
     adding: tuple[str, ...] = ()
+    api_address: str = ""
 
     def as_data(self) -> dict[str, Any]:
         return {
@@ -48,6 +50,7 @@ class State:
             "cluster": self.cluster,
             "provider": self.provider,
             "addressPool": self.address_pool,
+            "apiAddress": self.api_address,
             "catalogues": list(self.catalogues),
             "ready": self.ready,
             "adding": list(self.adding),
@@ -70,6 +73,7 @@ class State:
                 provider=data["provider"],
                 machines=tuple(_record(item) for item in data["machines"]),
                 address_pool=data["addressPool"],
+                api_address=data.get("apiAddress", ""),  # older versions had none
                 catalogues=tuple(data["catalogues"]),
                 ready=data["ready"],
                 adding=tuple(data.get("adding", ())),  # older versions had none

@@ -169,6 +169,14 @@ class LimaProvider:
         """The end of the cluster's own subnet, which DHCP does not reach."""
         return self._network.pool() if self._home.is_dir() else ""
 
+    def api_address(self) -> str:
+        return self._network.api_address() if self._home.is_dir() else ""
+
+    def reach(self, address: str, port: int) -> str:
+        """A port of this computer that the network's daemon leads there, for as long as that runs."""
+        used = {found.api_port for found in self._limactl.instances()}
+        return f"127.0.0.1:{self._network.forward(address, port, used)}"
+
     @cached_property
     def _limactl(self) -> Limactl:
         return Limactl(tool.require(self._context.home, self._context.fetch), self._home)

@@ -9,14 +9,14 @@ import socket
 import struct
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv4Network, ip_network
 from pathlib import Path
 from typing import Any
 
 from ohmykube.errors import OhmykubeError
-from ohmykube.providers.lima import processes
+from ohmykube.providers.lima import ports, processes
 from ohmykube.providers.lima.limactl import Limactl
 from ohmykube.store import atomic
 
@@ -27,6 +27,7 @@ _ZONE = "internal."  # where Lima registers `lima-<instance>`
 # DHCP hands out the lowest free address and keeps it for the machine's MAC, so this range is reached only by a
 # cluster's 198th machine.
 _POOL = (200, 250)
+_API = 254  # for control planes to share
 
 
 def network_name(cluster: str) -> str:
@@ -80,18 +81,48 @@ class Network:
         subnet = _subnet(self._limactl.networks().get(self.name, {}))
         return f"{subnet[_POOL[0]]}-{subnet[_POOL[1]]}" if subnet else ""
 
+    def api_address(self) -> str:
+        """For control planes to share; empty while there is no network."""
+        subnet = _subnet(self._limactl.networks().get(self.name, {}))
+        return str(subnet[_API]) if subnet else ""
+
+    def forward(self, address: str, port: int, used: Collection[int]) -> int:
+        """The port of this computer that leads there: the one that does so already, or a new one, none of `used`."""
+        remote = f"{address}:{port}"
+        for forward in self._ask("/services/forwarder/all") or []:
+            if forward["remote"] == remote:
+                return int(forward["local"].rpartition(":")[2])
+        local = ports.free_port(f"{self.name}:{remote}", used)
+        wish = {"local": f"127.0.0.1:{local}", "remote": remote, "protocol": "tcp"}
+        status, _ = self._speak("POST", "/services/forwarder/expose", json.dumps(wish))
+        if status != http.client.OK:
+            raise OhmykubeError(
+                "lima.forward",
+                f"the network {self.name} does not lead 127.0.0.1:{local} to {remote}",
+                hint="`ohmykube start` starts the network with its machines",
+            )
+        return local
+
     @property
     def _pid_file(self) -> Path:
         return self.directory / f"usernet_{self.name}.pid"
 
     def _ask(self, path: str) -> Any:
         """An answer of the daemon's API; None where it does not run."""
+        try:
+            return json.loads(self._speak("GET", path)[1])
+        except ValueError:
+            return None
+
+    def _speak(self, method: str, path: str, body: str | None = None) -> tuple[int, bytes]:
+        """Status and body of the daemon's answer; 0 where it does not run."""
         connection = _UnixConnection(self.directory / f"{self.name}_ep.sock")
         try:
-            connection.request("GET", path)
-            return json.load(connection.getresponse())
-        except (OSError, http.client.HTTPException, ValueError):
-            return None
+            connection.request(method, path, body)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        except (OSError, http.client.HTTPException):
+            return 0, b""
         finally:
             connection.close()
 

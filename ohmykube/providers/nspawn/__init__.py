@@ -157,6 +157,13 @@ class NspawnProvider:
     def address_pool(self) -> str:
         return self._network.address_pool()
 
+    def api_address(self) -> str:
+        return self._network.api_address()
+
+    def reach(self, address: str, port: int) -> str:
+        """This computer has an end on the machines' bridge."""
+        return f"{address}:{port}"
+
     def _base(self) -> Base:
         return Base(
             self._context.home / "cache" / "rootfs",

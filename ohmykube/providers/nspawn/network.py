@@ -20,6 +20,7 @@ from ohmykube.store import atomic
 _CANDIDATES = ("10.74.0.0/16", "172.28.0.0/16", "192.168.0.0/16")  # searched in this order, by /24
 _MACHINES = range(2, 200)  # last part of a machine's address; .1 is the computer
 _POOL = (200, 250)  # for load balancers
+_API = 254  # for control planes to share
 _LOCK = "\0ohmykube-nspawn-network"
 _LOCK_TIMEOUT = 30  # seconds; it is held for a few commands
 _POLL = 0.02  # seconds
@@ -106,6 +107,10 @@ class Network:
     def address_pool(self) -> str:
         plan = self.plan()
         return "" if plan is None else f"{plan.subnet[_POOL[0]]}-{plan.subnet[_POOL[1]]}"
+
+    def api_address(self) -> str:
+        plan = self.plan()
+        return "" if plan is None else str(plan.subnet[_API])
 
     def _choose(self) -> IPv4Network:
         others = [file.read_text() for file in self._file.parent.parent.parent.glob("*/machines/network.json")]

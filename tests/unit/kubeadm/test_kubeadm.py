@@ -7,7 +7,13 @@ import pytest
 from ansible_collections.ohmykube.cluster.plugins.module_utils import tokens
 from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError
 from ansible_collections.ohmykube.cluster.plugins.module_utils.host import Completed
-from ansible_collections.ohmykube.cluster.plugins.module_utils.kubeadm import CONFIG, INITIALISED, KUBELET, Kubeadm
+from ansible_collections.ohmykube.cluster.plugins.module_utils.kubeadm import (
+    CONFIG,
+    INITIALISED,
+    KUBELET,
+    Kubeadm,
+    Setup,
+)
 from ansible_collections.ohmykube.cluster.plugins.module_utils.kubectl import Kubectl, patiently, until, with_file
 
 from tests.unit.kubeadm.node import Node
@@ -23,7 +29,7 @@ def node(tmp_path):
 def test_a_bare_machine_is_initialised_and_remembers_it(node):
     kubeadm = Kubeadm(node.host, ["SystemVerification"])
     assert kubeadm.needs_init(timeout=1)
-    kubeadm.init("kind: x", PATCHES, timeout=9)
+    kubeadm.init(Setup("kind: x", PATCHES), timeout=9)
     (call,) = node.called("kubeadm", "init")
     assert "--ignore-preflight-errors=SystemVerification" in call
     assert not node.called("reset")
@@ -38,7 +44,7 @@ def test_a_bare_machine_is_initialised_and_remembers_it(node):
 
 def test_what_an_interrupted_init_left_is_wiped_first(node):
     node.write("/etc/kubernetes/manifests/etcd.yaml")
-    Kubeadm(node.host).init("kind: x", PATCHES, timeout=9)
+    Kubeadm(node.host).init(Setup("kind: x", PATCHES), timeout=9)
     assert [call[2:4] for call in node.called("kubeadm")] == [["kubeadm", "reset"], ["kubeadm", "init"]]
 
 
@@ -55,18 +61,18 @@ def test_a_failed_init_names_the_errors_of_kubeadm_and_is_not_remembered(node):
     words = "[preflight] Running\n\t[ERROR Port-6443]: Port 6443 is in use\n\t[ERROR Mem]: too little\nhint"
     node.on("init", say=Completed(1, "", words)).on("journalctl", say="kubelet says no")
     with pytest.raises(OhmykubeError) as caught:
-        Kubeadm(node.host).init("x", {}, timeout=9)
+        Kubeadm(node.host).init(Setup("x"), timeout=9)
     assert "Port 6443 is in use; [ERROR Mem]" in caught.value.message
     assert caught.value.context["kubelet"] == "kubelet says no"
     assert not node.host.path(INITIALISED).exists()
 
 
 def test_joining_leaves_no_token_behind_whether_it_works_or_not(node):
-    Kubeadm(node.host).join("secret", {}, timeout=9)
+    Kubeadm(node.host).join(Setup("secret"), timeout=9)
     assert not node.host.path(CONFIG).exists()
     node.on("join", say=Completed(1, "", "error execution phase preflight: no"))
     with pytest.raises(OhmykubeError, match="error execution phase"):
-        Kubeadm(node.host).join("secret", {}, timeout=9)
+        Kubeadm(node.host).join(Setup("secret"), timeout=9)
     assert not node.host.path(CONFIG).exists()
     assert not [call for call in node.calls if "secret" in call]
 

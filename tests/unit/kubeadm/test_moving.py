@@ -84,7 +84,7 @@ def test_etcd_learns_where_its_member_is(node):
     assert moving.old_address(node.host, NEW) == OLD  # the cluster does not know yet
     asked = []
 
-    def ask(path, body):
+    def ask(path, body, url=""):
         asked.append((path, body))
         here, other = {"ID": "255", "peerURLs": [f"https://{OLD}:2380"]}, {"ID": "16", "peerURLs": ["https://10.0.0.9"]}
         return {"members": [here, other]}
@@ -92,8 +92,8 @@ def test_etcd_learns_where_its_member_is(node):
     moving.tell_cluster(kubeadm, Etcd(ask), OLD, NEW)
     assert node.called("upload-config", "kubeadm")
     assert asked == [
-        ("member/list", {}),
-        ("member/update", {"ID": "255", "peerURLs": [f"https://{NEW}:2380"]}),
+        ("cluster/member/list", {}),
+        ("cluster/member/update", {"ID": "255", "peerURLs": [f"https://{NEW}:2380"]}),
     ]
     assert moving.old_address(node.host, NEW) == OLD  # nor does kube-proxy
 

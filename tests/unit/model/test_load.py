@@ -84,7 +84,7 @@ def test_all_problems_at_once_each_with_its_line_and_a_suggestion():
         ("spec: {provider: static}", "needs the machines' addresses"),
         ("spec: {hosts: [{name: a, address: b}]}", "makes its machines itself"),
         ("spec: {provider: static, hosts: [{name: a, address: b}, {name: a, address: b}]}", "stands twice"),
-        ("spec: {provider: static, hosts: [{name: a, address: b}]}", "exactly one host"),
+        ("spec: {provider: static, hosts: [{name: a, address: b}]}", "no host has the role"),
         ("spec: {provider: static, hosts: [{name: a, address: b, role: control-plane}]}", "free for load balancers"),
         ("apiVersion: ohmykube.dev/v9", "apiVersion"),
         ("spec: 3", "must be a mapping"),

@@ -77,6 +77,12 @@ class FakeProvider:
     def address_pool(self):
         return "10.0.0.200-10.0.0.250"
 
+    def api_address(self):
+        return "10.0.0.254"
+
+    def reach(self, address, port):
+        return f"{address}:{port}"
+
 
 @dataclass
 class FakePlaybooks:

@@ -42,7 +42,8 @@ class Artifact:
     """One thing to download, for one version and architecture.
 
     version: with its leading v. arch: amd64, arm64 or any.
-    url: absolute; http, https or file. sha256: empty where none is pinned; then checksum_url, unless it is empty too.
+    url: absolute; http, https or file; empty for what is images alone.
+    sha256: empty where none is pinned; then checksum_url, unless it is empty too.
     format: raw, tar, tar.gz, tar.xz, tar.bz2, tar.zst or zip.
     members: pattern in the archive → place below / on a node (a place that ends in / is a folder); a raw file has the
         one pattern "". Empty: nothing of it goes to nodes, the original is kept.
@@ -198,7 +199,7 @@ def _merge(below: Component, above: Component) -> Component:
 
 def _artifact(name: str, version: str, arch: str, component: Component, own: Source) -> Artifact:
     source = own.over(component.source)
-    if not source.url:
+    if not source.url and not source.images:
         raise OhmykubeError(
             "catalogue.invalid",
             f"The catalogue has no url for {name} {version} ({arch}).",
@@ -212,7 +213,7 @@ def _artifact(name: str, version: str, arch: str, component: Component, own: Sou
             template = template.replace(placeholder, value)
         return template
 
-    url, logins = split_login(fill(source.url))
+    url, logins = split_login(fill(source.url or ""))
     checksum_url, more_logins = split_login(fill(source.checksum_url or "", url))
     format_ = own.format or (guess_format(url) if own.url else component.source.format or guess_format(url))
     default_mode = _EXECUTABLE if format_ == "raw" and source.members else 0

@@ -12,7 +12,7 @@ from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import Ohm
 
 API_PORT = 6443
 # Roles that look things up in the catalogue.
-_FETCHING = ("cache_distribute", "containerd", "flannel", "local_path", "metallb")
+_FETCHING = ("cache_distribute", "containerd", "flannel", "kubeadm", "local_path", "metallb")
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def build(cluster: Mapping[str, Any], state: Mapping[str, Any], kubeadm_config: 
     return Inventory(
         groups=groups,
         variables={**_common(cluster, state, kubeadm_config), **spec["vars"]},
-        hosts={machine["name"]: _host(cluster, machine, _plane(machines)) for machine in machines},
+        hosts={machine["name"]: _host(cluster, machine, api_address(cluster, state)) for machine in machines},
     )
 
 
@@ -57,7 +57,7 @@ def endpoint(name: str) -> str:
 def _common(cluster: Mapping[str, Any], state: Mapping[str, Any], kubeadm_config: Sequence[Any]) -> dict[str, Any]:
     spec, name = cluster["spec"], cluster["metadata"]["name"]
     network, machines = spec["network"], state["machines"]
-    plane = _plane(machines)
+    plane, shared = _plane(machines), _shared(network, state)
     pool = network["addressPool"]
     return {
         "node_swap": spec["swap"],
@@ -66,6 +66,8 @@ def _common(cluster: Mapping[str, Any], state: Mapping[str, Any], kubeadm_config
         "kubeadm_version": spec["kubernetesVersion"],
         "kubeadm_cluster_name": name,
         "kubeadm_endpoint": f"{endpoint(name)}:{API_PORT}",
+        "kubeadm_endpoint_address": shared if _several(machines) else "",
+        "kubeadm_sans": [shared] if shared else [],  # also of one control plane, which may become one of several
         "kubeadm_pod_cidr": network["podCIDR"],
         "kubeadm_service_cidr": network["serviceCIDR"],
         "kubeadm_proxy_mode": network["proxyMode"],
@@ -81,12 +83,27 @@ def _common(cluster: Mapping[str, Any], state: Mapping[str, Any], kubeadm_config
     }
 
 
+def api_address(cluster: Mapping[str, Any], state: Mapping[str, Any]) -> str:
+    """Where nodes find the API server: at the control plane, or where several share an address, at that."""
+    machines = state["machines"]
+    return _shared(cluster["spec"]["network"], state) if _several(machines) else _plane(machines)
+
+
+def _several(machines: Sequence[Mapping[str, Any]]) -> bool:
+    return sum(machine["role"] == "control-plane" for machine in machines) > 1
+
+
+def _shared(network: Mapping[str, Any], state: Mapping[str, Any]) -> str:
+    wished = network.get("apiAddress", "auto")  # clusters of older versions have none
+    return str(state.get("apiAddress", "") if wished == "auto" else wished)
+
+
 def _plane(machines: Sequence[Mapping[str, Any]]) -> str:
     """Address of the control plane. None is there for the reset after an `up` that died while it took the hosts."""
     return next((machine["seen"]["address"] for machine in machines if machine["role"] == "control-plane"), "")
 
 
-def _host(cluster: Mapping[str, Any], machine: Mapping[str, Any], plane: str) -> dict[str, Any]:
+def _host(cluster: Mapping[str, Any], machine: Mapping[str, Any], api: str) -> dict[str, Any]:
     """A node knows its own name and the endpoint's, so that it need not be told when others come and go."""
     ssh, group = machine["ssh"], _group(cluster["spec"], machine)
     address = machine["seen"]["address"]
@@ -107,7 +124,7 @@ def _host(cluster: Mapping[str, Any], machine: Mapping[str, Any], plane: str) ->
         "ansible_ssh_common_args": " ".join(f"-o {key}={value}" for key, value in arguments.items()),
         "node_hosts": [
             {"name": machine["name"], "address": address},
-            {"name": endpoint(cluster["metadata"]["name"]), "address": plane},
+            {"name": endpoint(cluster["metadata"]["name"]), "address": api},
         ],
         "kubeadm_node_address": address,
         "kubeadm_node_labels": group["labels"],

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError
+from ansible_collections.ohmykube.cluster.plugins.module_utils.etcd import Etcd, forget, refuse_loss
 from ansible_collections.ohmykube.cluster.plugins.module_utils.kubectl import Kubectl, patiently
 
 _WAIT = 60  # seconds for the API server to answer
@@ -32,23 +33,34 @@ class Removal:
     timeout: int
 
 
-def remove(kubectl: Kubectl, removal: Removal, *, dry_run: bool) -> list[str]:
-    """Drain the nodes and delete their objects; the names of those that were there.
+def remove(kubectl: Kubectl, removal: Removal, etcd: Etcd | None = None, *, dry_run: bool) -> list[str]:
+    """Drain the nodes, take them out of etcd, and delete their objects; the names of those that were there.
 
-    Raises OhmykubeError `node.volumes` or `node.not-drained`, and then they take pods as before.
+    etcd: None where it is not the cluster's own. Raises OhmykubeError `etcd.quorum`, `node.volumes` or
+    `node.not-drained`, and then they take pods as before.
     """
+    if etcd and not removal.force:
+        refuse_loss(etcd, removal.nodes)
     known = {item["metadata"]["name"]: item for item in patiently(lambda: kubectl.items("nodes"), timeout=_WAIT)}
     there = [name for name in removal.nodes if name in known]
-    if not there or dry_run:
+    if dry_run:
         return there
+    if there:
+        _empty(kubectl, removal, there, known)
+    if etcd:
+        patiently(lambda: forget(etcd, removal.nodes), timeout=_WAIT)
+    if there:  # the API server may have been that of a control plane which has just left
+        patiently(lambda: kubectl.text("delete", "nodes", "--ignore-not-found", *there), timeout=_WAIT)
+    return there
+
+
+def _empty(kubectl: Kubectl, removal: Removal, there: Sequence[str], known: Mapping[str, Item]) -> None:
     if not removal.force:
         _refuse_volumes(kubectl, there)
     schedulable = [name for name in there if not known[name]["spec"].get("unschedulable")]
     living = [name for name in there if name not in removal.dead]
     _drain(kubectl, living, removal, schedulable)
     _drain(kubectl, [name for name in there if name in removal.dead], removal, schedulable)
-    kubectl.text("delete", "nodes", "--ignore-not-found", *there)
-    return there
 
 
 def _drain(kubectl: Kubectl, nodes: Sequence[str], removal: Removal, schedulable: Sequence[str]) -> None:

@@ -1,8 +1,8 @@
 # Copyright (c) ohmykube contributors
 # Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-"""The members of etcd, asked of the one on this control plane by its HTTP gateway, so that no etcdctl is needed.
+"""The members of etcd, asked by its HTTP gateway on a control plane, so that no etcdctl is needed.
 
-Source: etcd's api reference, `/v3/cluster/member/…`.
+Source: etcd's api reference, `/v3/cluster/member/…` and `/v3/maintenance/status`.
 """
 
 from __future__ import annotations
@@ -10,26 +10,39 @@ from __future__ import annotations
 import http.client
 import json
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError
 from ansible_collections.ohmykube.cluster.plugins.module_utils.host import Host
 
 _PKI = "/etc/kubernetes/pki/etcd"
+_MANIFEST = "/etc/kubernetes/manifests/etcd.yaml"
 _TIMEOUT = 10  # seconds for one question
-# path, body → answer
-Ask = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
+_HERE = "https://127.0.0.1:2379"
+
+
+class Ask(Protocol):
+    def __call__(self, path: str, body: Mapping[str, Any], url: str = _HERE) -> Mapping[str, Any]:
+        """The answer to a question. path: below `/v3/`. url: of the member that is asked."""
+        ...
 
 
 @dataclass(frozen=True)
 class Member:
-    """id: as etcd's gateway writes it. name: of its node. peer_urls: where the other members reach it."""
+    """id: as etcd's gateway writes it. name: of its node; empty before it has begun.
+
+    peer_urls: where the other members reach it. client_urls: where it is asked. learner: it has no vote yet.
+    """
 
     id: str
     name: str
     peer_urls: tuple[str, ...]
+    client_urls: tuple[str, ...] = ()
+    learner: bool = False
 
 
 @dataclass(frozen=True)
@@ -37,22 +50,75 @@ class Etcd:
     ask: Ask = field(default_factory=lambda: gateway(Host()))
 
     def members(self) -> list[Member]:
-        found = self.ask("member/list", {}).get("members", [])
-        return [Member(item["ID"], item.get("name", ""), tuple(item.get("peerURLs", ()))) for item in found]
+        return [_member(item) for item in self.ask("cluster/member/list", {}).get("members", [])]
 
     def update(self, member: Member, peer_urls: Sequence[str]) -> None:
-        self.ask("member/update", {"ID": member.id, "peerURLs": list(peer_urls)})
+        self.ask("cluster/member/update", {"ID": member.id, "peerURLs": list(peer_urls)})
+
+    def remove(self, member: Member) -> None:
+        self.ask("cluster/member/remove", {"ID": member.id})
+
+    def healthy(self, member: Member) -> bool:
+        """Whether it says that it follows a leader."""
+        try:
+            return any(self.ask("maintenance/status", {}, url).get("leader", "0") != "0" for url in member.client_urls)
+        except OhmykubeError:
+            return False
+
+
+def runs_here(host: Host) -> bool:
+    """Whether this machine is a control plane with an etcd of its own."""
+    return host.path(_MANIFEST).exists()
+
+
+def forget(etcd: Etcd, names: Sequence[str], addresses: Collection[str] = ()) -> list[str]:
+    """Take members out: by the name of their node, or, before they had one, by their address. Who they were."""
+    urls = {f"https://{address}:2380" for address in addresses if address}
+    gone = [
+        member
+        for member in etcd.members()
+        if member.name in names or (not member.name and urls.intersection(member.peer_urls))
+    ]
+    for member in gone:
+        etcd.remove(member)
+    return [member.name or ", ".join(member.peer_urls) for member in gone]
+
+
+def refuse_loss(etcd: Etcd, names: Sequence[str]) -> None:
+    """Raise OhmykubeError `etcd.quorum` where those that stay would not be enough to decide anything."""
+    members = [member for member in etcd.members() if not member.learner]
+    staying = [member for member in members if member.name not in names]
+    if len(staying) == len(members):
+        return
+    with ThreadPoolExecutor(len(staying) or 1) as pool:
+        living = sum(pool.map(etcd.healthy, staying))
+    enough = len(staying) // 2 + 1
+    if living < enough:
+        raise OhmykubeError(
+            "etcd.quorum",
+            f"without {', '.join(names)}, etcd has {len(staying)} members, of which {living} work; it needs {enough}",
+            hint="start the other control planes first, or add one; --force removes it all the same",
+            context={"members": ", ".join(member.name for member in members)},
+        )
+
+
+def _member(item: Mapping[str, Any]) -> Member:
+    peers, clients = tuple(item.get("peerURLs", ())), tuple(item.get("clientURLs", ()))
+    return Member(item["ID"], item.get("name", ""), peers, clients, item.get("isLearner", False))
 
 
 def gateway(host: Host) -> Ask:
-    """Questions to the etcd of this machine. Raises OhmykubeError `etcd.failed`."""
+    """Questions to members of etcd, with what this control plane has. Raises OhmykubeError `etcd.failed`."""
 
-    def ask(path: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+    def ask(path: str, body: Mapping[str, Any], url: str = _HERE) -> Mapping[str, Any]:
+        asked = urlsplit(url)
         try:
             context = ssl.create_default_context(cafile=str(host.path(f"{_PKI}/ca.crt")))
             context.load_cert_chain(host.path(f"{_PKI}/server.crt"), host.path(f"{_PKI}/server.key"))
-            connection = http.client.HTTPSConnection("127.0.0.1", 2379, timeout=_TIMEOUT, context=context)
-            connection.request("POST", f"/v3/cluster/{path}", json.dumps(body))
+            connection = http.client.HTTPSConnection(
+                asked.hostname or "", asked.port, timeout=_TIMEOUT, context=context
+            )
+            connection.request("POST", f"/v3/{path}", json.dumps(body))
             answer = connection.getresponse()
             said = answer.read().decode()
             connection.close()

@@ -7,7 +7,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError
@@ -19,7 +19,8 @@ from ansible_collections.ohmykube.cluster.plugins.module_utils.reset import netw
 KUBELET = "/etc/kubernetes/kubelet.conf"
 CONFIG = "/etc/kubernetes/kubeadm.yaml"
 PATCHES = "/etc/kubernetes/patches"
-# Written when init has ended well. Only without it may an unfinished control plane be wiped: with it there is data.
+MANIFESTS = "/etc/kubernetes/manifests"
+# Written when a control plane is finished. Only without it may one be wiped: with it there is data.
 INITIALISED = "/var/lib/ohmykube/initialised"
 TRACES = ("/etc/kubernetes/manifests/etcd.yaml", "/etc/kubernetes/pki/ca.crt", KUBELET, "/var/lib/etcd/member")
 # What is said to a node that has an identity of another cluster, or none that is known.
@@ -34,6 +35,19 @@ _UNKNOWN = (
     "unable to read",
 )
 _RESET_TIMEOUT = 120  # seconds
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What kubeadm is given. config: its documents. patches: of what it makes, by the name of kubeadm's file.
+
+    pods: manifests of static pods beside its own, by file; an empty one is to be absent. control_plane: to join as one.
+    """
+
+    config: str
+    patches: Mapping[str, str] = field(default_factory=dict)
+    pods: Mapping[str, str] = field(default_factory=dict)
+    control_plane: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,7 +76,7 @@ class Kubeadm:
         network.forget(self.host)
 
     def initialised(self) -> bool:
-        """Whether init has ended well here."""
+        """Whether this is a control plane that was finished."""
         return self.host.path(INITIALISED).exists()
 
     def needs_init(self, *, timeout: float) -> bool:
@@ -85,21 +99,36 @@ class Kubeadm:
             time.sleep(POLL)
         return False
 
-    def init(self, config: str, patches: Mapping[str, str], *, timeout: float) -> None:
-        """Make the cluster; what an interrupted run left is wiped first. patches: by the name of kubeadm's file."""
+    def init(self, setup: Setup, *, timeout: float) -> None:
+        """Make the cluster; what an interrupted run left is wiped first."""
         if self._has_traces():
             self.reset()
-        self._configure(config, patches)
+        self._configure(setup)
         self.run("init", f"--config={CONFIG}", *self._ignore(), timeout=timeout)
+        self.place_pods(setup.pods)  # they use what init makes
         write_atomic(self.host.path(INITIALISED), b"", 0o600)
 
-    def needs_join(self, node: str, *, timeout: float) -> bool:
-        """Whether the cluster does not know this node by the kubelet's identity.
+    def place_pods(self, pods: Mapping[str, str]) -> bool:
+        """See to the manifests of static pods; whether one changed."""
+        changed = False
+        for name, text in pods.items():
+            path = f"{MANIFESTS}/{Path(name).name}"
+            if (self.host.read(path) or "") == text:
+                continue
+            changed = True
+            if text:
+                write_atomic(self.host.path(path), text.encode(), 0o600)
+            else:
+                self.host.path(path).unlink()
+        return changed
+
+    def needs_join(self, node: str, *, control_plane: bool = False, timeout: float) -> bool:
+        """Whether the cluster does not know this node by the kubelet's identity, or it is half a control plane.
 
         An API server that cannot be reached says nothing about that: OhmykubeError after `timeout` seconds, and the
         node stays as it is.
         """
-        if not self.host.path(KUBELET).exists():
+        if not self.host.path(KUBELET).exists() or (control_plane and not self.initialised()):
             return True
         kubectl = Kubectl(self.host, KUBELET)
         deadline = time.monotonic() + timeout
@@ -118,22 +147,25 @@ class Kubeadm:
                 )
             time.sleep(POLL)
 
-    def join(self, config: str, patches: Mapping[str, str], *, timeout: float) -> None:
+    def join(self, setup: Setup, *, timeout: float) -> None:
         """Join; the configuration holds the token and is removed again."""
         if self._has_traces():
             self.reset()
-        self._configure(config, patches)
+        self._configure(setup)
         try:
             self.run("join", f"--config={CONFIG}", *self._ignore(), timeout=timeout)
         finally:
             self.host.path(CONFIG).unlink(missing_ok=True)
+        if setup.control_plane:
+            self.place_pods(setup.pods)
+            write_atomic(self.host.path(INITIALISED), b"", 0o600)
 
-    def _configure(self, config: str, patches: Mapping[str, str]) -> None:
-        write_atomic(self.host.path(CONFIG), config.encode(), 0o600)
+    def _configure(self, setup: Setup) -> None:
+        write_atomic(self.host.path(CONFIG), setup.config.encode(), 0o600)
         folder = self.host.path(PATCHES)
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        for name, patch in patches.items():
+        for name, patch in setup.patches.items():
             write_atomic(folder / Path(name).name, patch.encode(), 0o600)
 
     def _has_traces(self) -> bool:

@@ -9,8 +9,10 @@ all is done: whoever is killed here is followed by one who finishes.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
+from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError
 from ansible_collections.ohmykube.cluster.plugins.module_utils.etcd import Etcd
 from ansible_collections.ohmykube.cluster.plugins.module_utils.files import write_atomic
 from ansible_collections.ohmykube.cluster.plugins.module_utils.host import Host
@@ -33,6 +35,16 @@ def old_address(host: Host, address: str) -> str:
     found = _NODE_IP.search(host.read(FLAGS) or "")
     old = (host.read(UNTOLD) or "").strip() or (found[1] if found else "")
     return old if address and old != address else ""
+
+
+def refuse_several(others: Sequence[str], old: str, new: str) -> None:
+    """Raise OhmykubeError `kubeadm.moved`: a member of etcd that comes back elsewhere is one that is lost."""
+    if others:
+        raise OhmykubeError(
+            "kubeadm.moved",
+            f"a control plane of several has moved from {old} to {new}, and the others' etcd does not find it there",
+            hint="`ohmykube delete NODE --force`, and `ohmykube add --role control-plane`",
+        )
 
 
 def move_worker(host: Host, old: str, new: str) -> None:

@@ -35,3 +35,15 @@ def manifests(spec: Mapping[str, Any]) -> list[dict[str, str]]:
     return [
         {"component": name, "version": str(chosen.get(f"{name}_version", ""))} for name, used in wanted.items() if used
     ]
+
+
+def images(spec: Mapping[str, Any]) -> list[dict[str, str]]:
+    """What is nothing but images, as {component, version}."""
+    return [{"component": "kube_vip", "version": ""}] if control_planes(spec) > 1 else []
+
+
+def control_planes(spec: Mapping[str, Any]) -> int:
+    """How many there shall be."""
+    if spec["provider"] == "static":
+        return sum(host["role"] == "control-plane" for host in spec["hosts"])
+    return int(spec["controlPlane"]["count"])

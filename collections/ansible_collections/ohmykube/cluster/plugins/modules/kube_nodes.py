@@ -74,6 +74,7 @@ changes:
 from typing import Any
 
 from ansible_collections.ohmykube.cluster.plugins.module_utils import tokens
+from ansible_collections.ohmykube.cluster.plugins.module_utils.control_planes import withdraw_certificates
 from ansible_collections.ohmykube.cluster.plugins.module_utils.files import apply_all
 from ansible_collections.ohmykube.cluster.plugins.module_utils.host import Host
 from ansible_collections.ohmykube.cluster.plugins.module_utils.kubectl import Kubectl, patiently
@@ -110,6 +111,7 @@ def run(options: dict[str, Any], host: Host, *, check_mode: bool) -> dict[str, A
         apply_all(changes)
         if options["revoke_tokens"]:
             tokens.revoke_all(kubectl)
+            withdraw_certificates(kubectl)
     return changed(changes)
 
 

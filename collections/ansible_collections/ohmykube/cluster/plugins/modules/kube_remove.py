@@ -63,6 +63,7 @@ removed:
 from typing import Any
 
 from ansible_collections.ohmykube.cluster.plugins.module_utils.draining import Removal, remove
+from ansible_collections.ohmykube.cluster.plugins.module_utils.etcd import Etcd, gateway, runs_here
 from ansible_collections.ohmykube.cluster.plugins.module_utils.host import Host
 from ansible_collections.ohmykube.cluster.plugins.module_utils.kubectl import Kubectl
 from ansible_collections.ohmykube.cluster.plugins.module_utils.report import run_module
@@ -76,7 +77,8 @@ ARGUMENTS = {
 
 
 def run(options: dict[str, Any], host: Host, *, check_mode: bool) -> dict[str, Any]:
-    removed = remove(Kubectl(host), Removal(**options), dry_run=check_mode)
+    etcd = Etcd(gateway(host)) if runs_here(host) else None
+    removed = remove(Kubectl(host), Removal(**options), etcd, dry_run=check_mode)
     return {"changed": bool(removed), "removed": removed}
 
 

@@ -16,6 +16,10 @@ options:
     description: Kubernetes version whose images are asked for, with its leading v.
     type: str
     required: true
+  control_plane:
+    description: Whether the machine is to be a control plane, which has joined only when it is finished.
+    type: bool
+    default: false
 attributes:
   check_mode:
     description: Can run in check mode and return what would change, without changing anything.
@@ -43,7 +47,11 @@ images:
   elements: str
   sample: [registry.k8s.io/pause:3.10.2]
 joined:
-  description: Whether the kubelet has an identity, of whatever cluster.
+  description: Whether the kubelet has an identity, of whatever cluster, and a control plane is finished.
+  returned: always
+  type: bool
+control_plane:
+  description: Whether this is a control plane that was finished.
   returned: always
   type: bool
 """
@@ -54,17 +62,19 @@ from ansible_collections.ohmykube.cluster.plugins.module_utils.host import Host
 from ansible_collections.ohmykube.cluster.plugins.module_utils.kubeadm import KUBELET, Kubeadm
 from ansible_collections.ohmykube.cluster.plugins.module_utils.report import run_module
 
-ARGUMENTS = {"version": {"type": "str", "required": True}}
+ARGUMENTS = {"version": {"type": "str", "required": True}, "control_plane": {"type": "bool", "default": False}}
 LIST_TIMEOUT = 60  # seconds; it reads nothing but its own constants when a version is named
 
 
 def run(options: dict[str, Any], host: Host, *, check_mode: bool) -> dict[str, Any]:
-    joined = host.path(KUBELET).exists()
+    kubeadm = Kubeadm(host)
+    finished = kubeadm.initialised()
+    joined = host.path(KUBELET).exists() and (finished or not options["control_plane"])
+    told = {"changed": False, "joined": joined, "control_plane": finished}
     if check_mode and not host.path("/usr/local/bin/kubeadm").exists():
-        return {"changed": False, "images": [], "joined": joined}
+        return {**told, "images": []}
     version = f"--kubernetes-version={options['version']}"
-    images = Kubeadm(host).run("config", "images", "list", version, timeout=LIST_TIMEOUT).split()
-    return {"changed": False, "images": images, "joined": joined}
+    return {**told, "images": kubeadm.run("config", "images", "list", version, timeout=LIST_TIMEOUT).split()}
 
 
 def main() -> None:

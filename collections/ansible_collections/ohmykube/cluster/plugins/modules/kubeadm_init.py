@@ -29,6 +29,28 @@ options:
         in C(/etc/kubernetes/patches), which the documents must name as C(patches.directory).
     type: dict
     default: {}
+  static_pods:
+    description:
+      - Manifests of static pods beside kubeadm's own, by the name of the file, for a control plane. One that is an
+        empty text is to be absent.
+    type: dict
+    default: {}
+  shared_address:
+    description:
+      - An address that several control planes share. This one holds it while C(kubeadm init) runs; a static pod of
+        O(static_pods) does later.
+    type: str
+    default: ""
+  others:
+    description: The other control planes that the cluster shall have.
+    type: list
+    elements: str
+    default: []
+  unseen:
+    description: Those of O(others) that could not be asked whether they have a cluster. No second one is made then.
+    type: list
+    elements: str
+    default: []
   ignore_preflight:
     description: Preflight checks whose errors are ignored.
     type: list
@@ -82,10 +104,10 @@ missing:
 import platform
 from typing import Any
 
-from ansible_collections.ohmykube.cluster.plugins.module_utils import moving, tokens
+from ansible_collections.ohmykube.cluster.plugins.module_utils import control_planes, moving, tokens
 from ansible_collections.ohmykube.cluster.plugins.module_utils.etcd import Etcd
 from ansible_collections.ohmykube.cluster.plugins.module_utils.host import Host
-from ansible_collections.ohmykube.cluster.plugins.module_utils.kubeadm import Kubeadm
+from ansible_collections.ohmykube.cluster.plugins.module_utils.kubeadm import Kubeadm, Setup
 from ansible_collections.ohmykube.cluster.plugins.module_utils.kubectl import Kubectl
 from ansible_collections.ohmykube.cluster.plugins.module_utils.report import run_module
 
@@ -93,6 +115,10 @@ ARGUMENTS = {
     "config": {"type": "str", "required": True, "no_log": True},
     "address": {"type": "str", "default": ""},
     "patches": {"type": "dict", "default": {}},
+    "static_pods": {"type": "dict", "default": {}},
+    "shared_address": {"type": "str", "default": ""},
+    "others": {"type": "list", "elements": "str", "default": []},
+    "unseen": {"type": "list", "elements": "str", "default": []},
     "ignore_preflight": {"type": "list", "elements": "str", "default": []},
     "nodes": {"type": "dict", "default": {}},
     "unjoined": {"type": "list", "elements": "str", "default": []},
@@ -101,22 +127,40 @@ ARGUMENTS = {
 
 
 def run(options: dict[str, Any], host: Host, *, check_mode: bool) -> dict[str, Any]:
-    kubeadm = Kubeadm(host, options["ignore_preflight"])
-    old = moving.old_address(host, options["address"]) if kubeadm.initialised() else ""
+    kubeadm, address = Kubeadm(host, options["ignore_preflight"]), options["address"]
+    made = kubeadm.initialised()
+    old = moving.old_address(host, address) if made else ""
+    if not made:
+        control_planes.refuse_another(options["unseen"])
+    if old:
+        moving.refuse_several(options["others"], old, address)
     if check_mode:
         return {"changed": bool(old) or kubeadm.needs_init(timeout=options["timeout"]), "missing": []}
     if old:
-        moving.move_control_plane(host, kubeadm, options["config"], old, options["address"])
-    needed = kubeadm.needs_init(timeout=options["timeout"])
-    if needed:
-        kubeadm.init(options["config"], options["patches"], timeout=options["timeout"])
+        moving.move_control_plane(host, kubeadm, options["config"], old, address)
+    changed = _init(kubeadm, options) if not made else _keep(kubeadm, options)
     if old:
-        moving.tell_cluster(kubeadm, Etcd(), old, options["address"])
-        named = (name for name, address in options["nodes"].items() if address == options["address"])
-        node = next(named, platform.node())
-        moving.settle(host, Kubectl(host), node, options["address"])
+        moving.tell_cluster(kubeadm, Etcd(), old, address)
+        named = (name for name, seen in options["nodes"].items() if seen == address)
+        moving.settle(host, Kubectl(host), next(named, platform.node()), address)
     missing = tokens.missing_nodes(Kubectl(host), options["nodes"], options["unjoined"])
-    return {"changed": bool(old) or needed, "missing": missing}
+    return {"changed": bool(old) or changed, "missing": missing}
+
+
+def _init(kubeadm: Kubeadm, options: dict[str, Any]) -> bool:
+    if options["shared_address"]:
+        control_planes.take_address(kubeadm.host, options["shared_address"], options["address"])
+    kubeadm.init(Setup(options["config"], options["patches"], options["static_pods"]), timeout=options["timeout"])
+    return True
+
+
+def _keep(kubeadm: Kubeadm, options: dict[str, Any]) -> bool:
+    """Of a control plane that is there. Where others are to come, nodes find it at another address from now on."""
+    changed = kubeadm.place_pods(options["static_pods"])
+    kubeadm.needs_init(timeout=options["timeout"])
+    if changed:
+        control_planes.renew_host_network(Kubectl(kubeadm.host))
+    return changed
 
 
 def main() -> None:

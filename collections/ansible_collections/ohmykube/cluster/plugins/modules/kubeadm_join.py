@@ -32,6 +32,16 @@ options:
         in C(/etc/kubernetes/patches), which the documents must name as C(patches.directory).
     type: dict
     default: {}
+  control_plane:
+    description: Whether it joins as a control plane.
+    type: bool
+    default: false
+  static_pods:
+    description:
+      - Manifests of static pods beside kubeadm's own, by the name of the file, for a control plane. One that is an
+        empty text is to be absent.
+    type: dict
+    default: {}
   ignore_preflight:
     description: Preflight checks whose errors are ignored.
     type: list
@@ -66,7 +76,7 @@ from typing import Any
 
 from ansible_collections.ohmykube.cluster.plugins.module_utils import moving
 from ansible_collections.ohmykube.cluster.plugins.module_utils.host import Host
-from ansible_collections.ohmykube.cluster.plugins.module_utils.kubeadm import KUBELET, Kubeadm
+from ansible_collections.ohmykube.cluster.plugins.module_utils.kubeadm import KUBELET, Kubeadm, Setup
 from ansible_collections.ohmykube.cluster.plugins.module_utils.kubectl import Kubectl
 from ansible_collections.ohmykube.cluster.plugins.module_utils.report import run_module
 
@@ -75,6 +85,8 @@ ARGUMENTS = {
     "node": {"type": "str", "required": True},
     "address": {"type": "str", "default": ""},
     "patches": {"type": "dict", "default": {}},
+    "control_plane": {"type": "bool", "default": False},
+    "static_pods": {"type": "dict", "default": {}},
     "ignore_preflight": {"type": "list", "elements": "str", "default": []},
     "timeout": {"type": "int", "default": 180},
 }
@@ -82,16 +94,22 @@ REACH_TIMEOUT = 30  # seconds that the API server may take to say whether it kno
 
 
 def run(options: dict[str, Any], host: Host, *, check_mode: bool) -> dict[str, Any]:
-    kubeadm = Kubeadm(host, options["ignore_preflight"])
+    kubeadm, plane = Kubeadm(host, options["ignore_preflight"]), options["control_plane"]
     old = moving.old_address(host, options["address"])
+    if old and plane and kubeadm.initialised():
+        moving.refuse_several([options["node"]], old, options["address"])
     if old and not check_mode:
         moving.move_worker(host, old, options["address"])
-    needed = kubeadm.needs_join(options["node"], timeout=REACH_TIMEOUT)
+    needed = kubeadm.needs_join(options["node"], control_plane=plane, timeout=REACH_TIMEOUT)
+    placed = False
     if needed and not check_mode:
-        kubeadm.join(options["config"], options["patches"], timeout=options["timeout"])
+        setup = Setup(options["config"], options["patches"], options["static_pods"], plane)
+        kubeadm.join(setup, timeout=options["timeout"])
+    elif plane and not check_mode:
+        placed = kubeadm.place_pods(options["static_pods"])
     if old and not check_mode:
         moving.settle(host, Kubectl(host, KUBELET), options["node"], options["address"])
-    return {"changed": bool(old) or needed}
+    return {"changed": bool(old) or needed or placed}
 
 
 def main() -> None:

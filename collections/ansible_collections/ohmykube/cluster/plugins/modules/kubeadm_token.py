@@ -21,6 +21,16 @@ options:
     type: list
     elements: str
     default: []
+  control_planes:
+    description:
+      - Addresses of those of O(unjoined) that are to be control planes, by name. What is left of them in etcd is taken
+        out, and the authorities' keys are kept in the cluster for them, encrypted.
+    type: dict
+    default: {}
+  version:
+    description: Kubernetes version, with its leading v. It is needed for O(control_planes).
+    type: str
+    default: ""
 attributes:
   check_mode:
     description: Can run in check mode and return what would change, without changing anything.
@@ -50,24 +60,36 @@ ca_cert_hash:
   description: The hash of the cluster's certificate authority, as kubeadm writes it. Empty in check mode.
   returned: always
   type: str
+certificate_key:
+  description: The key to what new control planes are given. Empty where there is none of them, and in check mode.
+  returned: always
+  type: str
 """
 
 from typing import Any
 
-from ansible_collections.ohmykube.cluster.plugins.module_utils import tokens
+from ansible_collections.ohmykube.cluster.plugins.module_utils import etcd, tokens
+from ansible_collections.ohmykube.cluster.plugins.module_utils.control_planes import share_certificates
 from ansible_collections.ohmykube.cluster.plugins.module_utils.host import Host
+from ansible_collections.ohmykube.cluster.plugins.module_utils.kubeadm import Kubeadm
 from ansible_collections.ohmykube.cluster.plugins.module_utils.kubectl import Kubectl
 from ansible_collections.ohmykube.cluster.plugins.module_utils.report import run_module
 
-ARGUMENTS = {"unjoined": {"type": "list", "elements": "str", "default": []}}
+ARGUMENTS = {
+    "unjoined": {"type": "list", "elements": "str", "default": []},
+    "control_planes": {"type": "dict", "default": {}},
+    "version": {"type": "str", "default": ""},
+}
 
 
 def run(options: dict[str, Any], host: Host, *, check_mode: bool) -> dict[str, Any]:
     if check_mode:
-        return {"changed": False, "token": "", "ca_cert_hash": ""}
-    kubectl = Kubectl(host)
+        return {"changed": False, "token": "", "ca_cert_hash": "", "certificate_key": ""}
+    kubectl, planes = Kubectl(host), options["control_planes"]
+    gone = etcd.forget(etcd.Etcd(etcd.gateway(host)), list(planes), planes.values()) if planes else []
     forgotten = tokens.forget_nodes(kubectl, options["unjoined"])
-    return {"changed": bool(forgotten), **tokens.mint(kubectl)}
+    key = share_certificates(Kubeadm(host), options["version"]) if planes else ""
+    return {"changed": bool(gone or forgotten), **tokens.mint(kubectl), "certificate_key": key}
 
 
 def main() -> None:
