@@ -48,7 +48,7 @@ def status_command(session: Session, /) -> Result:
                 **nodes.get(spec.name, {"node": "unknown" if problem else "missing", "version": ""}),
             }
         )
-    ready = all(row["node"] == "Ready" for row in rows)
+    ready = all(row["node"] == "Ready" and row["machine"] == "running" for row in rows)  # the API server's word lags
     data = {
         "name": cluster.name,
         "provider": cluster.spec.provider,

@@ -60,6 +60,7 @@ def add_command(session: Session, /, count: int, role: Role, group: str, **flags
             execute(ADD, context)
         except OhmykubeError as error:
             raise roll_back(context, before, _ready(context), error) from error
+        folder.write_state(replace(context.state, adding=()))
         addresses = {record.name: record.seen.address for record in context.state.machines if record.seen}
     data = {"name": cluster.name, "nodes": [{"name": name, "address": addresses.get(name, "")} for name in names]}
     text = "\n".join(f"{name} is ready.  {addresses.get(name, '')}" for name in names)

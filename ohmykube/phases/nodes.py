@@ -30,8 +30,6 @@ class JoinNodes:
             lambda node, text: context.step(self.title, text, node),
             limit=() if second else [*new, *old[:1]],  # every node is told of an address that is shared from now on
         )
-        context.state = replace(context.state, adding=())
-        context.folder.write_state(context.state)
 
 
 @dataclass(frozen=True)
@@ -119,6 +117,8 @@ def roll_back(context: Context, before: Cluster, ready: Sequence[str], error: Oh
     """
     made = {machine.name for machine in context.provider.machines()}
     failed = tuple(name for name in context.names if name not in ready)
+    if not failed:  # the nodes are as they should be: the same verb again finishes
+        return error
     wish = remove(context.cluster, failed) if ready else before
     if made.intersection(failed):
         execute((RemoveNodes(Removal(failed, wish, force=True)),), context)

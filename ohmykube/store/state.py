@@ -30,7 +30,7 @@ class MachineRecord:
 class State:
     """`ready`: when the API last confirmed the whole cluster (ISO 8601, UTC); empty while it never did.
 
-    `adding`: nodes that `add` has begun to make and has not seen Ready yet. `api_address`: what several control planes
+    `adding`: nodes of an `add` that has not come to its end. `api_address`: what several control planes
     share, unless the wish names one.
     """
 

@@ -84,11 +84,12 @@ class Mortal:
         self.ohmykube, self.choose, self.log = ohmykube, choose, log
 
     def killed(self, *words: str, within: float) -> None:
-        """Kill it after at most so many seconds, and run it again to its end."""
+        """Kill it after at most so many seconds, and run it again to its end. It may have come to its end before."""
         process = self.ohmykube.start(*words, log=self.log)
         after = self.choose.uniform(0, within)
         try:
-            process.wait(after)
+            assert process.wait(after) == 0, self.log.read_text()
+            return
         except subprocess.TimeoutExpired:
             _kill(process.pid)
             process.wait()

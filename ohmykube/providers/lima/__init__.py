@@ -9,11 +9,11 @@ from pathlib import Path
 
 from ohmykube import ssh
 from ohmykube.errors import OhmykubeError
-from ohmykube.providers.base import Machine, MachineSpec, ProviderContext, SshTarget, Status
-from ohmykube.providers.lima import host, image, locks, ports, problems, processes, template, tool
+from ohmykube.providers.base import Machine, MachineSpec, ProviderContext, SshTarget
+from ohmykube.providers.lima import describe, host, image, locks, ports, problems, processes, template, tool
 from ohmykube.providers.lima.limactl import Instance, Job, Limactl
 from ohmykube.providers.lima.network import Network, longest_socket
-from ohmykube.providers.lima.power import Power, booted
+from ohmykube.providers.lima.power import Power
 
 __all__ = ["LimaProvider"]
 
@@ -23,7 +23,6 @@ _DELETE_TIMEOUT = 120.0  # seconds
 _POLL = 0.1  # seconds
 
 _CREATED = "ohmykube.created"  # in an instance's folder, once limactl said that its disk is whole
-_STATUS: Mapping[str, Status] = {"Running": "running", "Stopped": "stopped"}
 
 
 class LimaProvider:
@@ -140,7 +139,7 @@ class LimaProvider:
         if not self._home.is_dir():
             return []
         addresses = self._network.addresses()
-        return [self._machine(found, addresses) for found in self._own()]
+        return [describe.machine(found, self._context, addresses) for found in self._own()]
 
     def clusters(self) -> list[str]:
         return sorted({found.owner for found in self._limactl.instances()} - {""}) if self._home.is_dir() else []
@@ -283,23 +282,4 @@ class LimaProvider:
         )
 
     def _target(self, instance: Instance) -> SshTarget:
-        return SshTarget(
-            host="127.0.0.1",
-            user=template.USER,
-            identity_file=self._context.identity_file,
-            known_hosts=self._context.known_hosts,
-            port=instance.ssh_port,
-            host_key_alias=instance.name,
-        )
-
-    def _machine(self, instance: Instance, addresses: Mapping[str, str]) -> Machine:
-        running = instance.status == "Running"
-        status = _STATUS.get(instance.status, "broken") if not running or booted(instance) else "broken"
-        return Machine(
-            name=instance.name,
-            status=status,
-            address=addresses.get(f"lima-{instance.name}", "") if running else "",
-            api=f"127.0.0.1:{instance.api_port}" if running and instance.api_port else "",
-            ssh=self._target(instance) if running else None,
-            detail=problems.detail(instance) if status == "broken" else "",
-        )
+        return describe.ssh_target(instance, self._context)
