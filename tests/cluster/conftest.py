@@ -50,6 +50,16 @@ def ohmykube(bundle: Bundle) -> Iterator[CommandLine]:
         shutil.rmtree(home)
 
 
+@pytest.fixture(scope="module")
+def machine_image(ohmykube: CommandLine, bundle: Bundle) -> Iterator[None]:
+    """What makes a cluster in half the time. The cache is that of all tests, so it goes again."""
+    images = ohmykube.home / "cache/machines"
+    shutil.rmtree(images, ignore_errors=True)
+    ohmykube.text("cache", "bake", "--provider", "nspawn", *bundle.flags)
+    yield
+    shutil.rmtree(images, ignore_errors=True)
+
+
 @pytest.fixture
 def site(ohmykube: CommandLine, tmp_path: Path) -> Iterator[sites.Site]:
     """ohmykube: where machines can be made at all."""

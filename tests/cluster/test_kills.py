@@ -4,7 +4,6 @@ Machines are not processes of a verb: they go on, as they do when a laptop's ter
 """
 
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -30,16 +29,11 @@ _PROMPTLY = 5  # seconds within which Ctrl-C must end a verb
 
 
 @pytest.fixture(autouse=True)
-def quick(ohmykube: CommandLine, bundle: Bundle) -> Iterator[None]:
-    """A machine image makes each round half as long. The cache is that of all tests, so it goes again."""
-    images = ohmykube.home / "cache/machines"
-    shutil.rmtree(images, ignore_errors=True)
-    ohmykube.text("cache", "bake", "--provider", "nspawn", *bundle.flags)
-    try:
-        yield
-    finally:
-        ohmykube.text(*DOWN) if (ohmykube.home / "clusters" / NAME).exists() else None
-        shutil.rmtree(images, ignore_errors=True)
+def gone(ohmykube: CommandLine, machine_image: None) -> Iterator[None]:
+    """With a machine image each round is half as long."""
+    yield
+    if (ohmykube.home / "clusters" / NAME).exists():
+        ohmykube.text(*DOWN)
 
 
 def test_killed_at_any_moment_the_same_verb_again_finishes(

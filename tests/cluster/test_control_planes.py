@@ -1,0 +1,124 @@
+"""Several control planes: the cluster answers while one of them is dead, and a lost one is replaced."""
+
+import json
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.cluster import computer
+from tests.cluster.clusters import Bundle, CommandLine
+
+pytestmark = pytest.mark.cluster
+
+NAME = "many"
+_AGAIN = 30  # seconds within which `kubectl` must work again after the endpoint's machine has died
+_BACK = 90  # seconds from the power's return until the node counts as ready
+_LEASE = "plndr-cp-lock"  # kube-vip's
+
+
+@dataclass
+class Many:
+    """The cluster, as a person has it."""
+
+    ohmykube: CommandLine
+    bundle: Bundle
+
+    def __call__(self, verb: str, *words: str) -> Any:
+        return self.ohmykube.data(verb, *words, "--name", NAME)
+
+    def kubectl(self, *words: str) -> str:
+        return self.bundle.kubectl(self.ohmykube.home / "clusters" / NAME / "kubeconfig", *words)
+
+    def holder(self) -> str:
+        """The node that has the endpoint's address."""
+        path = "--output=jsonpath={.spec.holderIdentity}"
+        return self.kubectl("get", "lease", _LEASE, "--namespace=kube-system", path)
+
+    def answers(self) -> bool:
+        kubeconfig = self.ohmykube.home / "clusters" / NAME / "kubeconfig"
+        argv = [str(self.bundle.folder / "bin/kubectl"), f"--kubeconfig={kubeconfig}", "--request-timeout=2s"]
+        return subprocess.run([*argv, "get", "nodes"], capture_output=True, timeout=30, check=False).returncode == 0
+
+    def planes(self) -> set[str]:
+        """The control planes, all of which are ready."""
+        status = [node for node in self("status")["nodes"] if node["role"] == "control-plane"]
+        assert all(node["node"] == "Ready" and node["machine"] == "running" for node in status), status
+        return {node["name"].removeprefix(f"{NAME}-") for node in status}
+
+    def members(self, on: str) -> set[str]:
+        """etcd's members that vote."""
+        pki = "/etc/kubernetes/pki/etcd"
+        keys = (f"--cacert={pki}/ca.crt", f"--cert={pki}/server.crt", f"--key={pki}/server.key")
+        words = (
+            "exec",
+            "--namespace=kube-system",
+            f"etcd-{on}",
+            "--",
+            "etcdctl",
+            *keys,
+            "member",
+            "list",
+            "-w",
+            "json",
+        )
+        listed = json.loads(self.kubectl(*words))
+        return {member["name"].removeprefix(f"{NAME}-") for member in listed["members"] if not member.get("isLearner")}
+
+
+@pytest.fixture
+def many(ohmykube: CommandLine, bundle: Bundle, machine_image: None) -> Iterator[Many]:
+    before = computer.look()
+    ohmykube.text("up", "--name", NAME, "--provider", "nspawn", "--workers", "1", *bundle.flags)
+    yield Many(ohmykube, bundle)
+    ohmykube.text("down", "--name", NAME, "--force")
+    assert computer.changes(before, computer.look(), []) == []
+
+
+def test_the_endpoint_survives_its_machine_and_a_lost_control_plane_is_replaced(many: Many) -> None:
+    many("add", "--role", "control-plane", "--count", "2", "--offline")
+    assert many.planes() == {"control-plane-1", "control-plane-2", "control-plane-3"}
+
+    # The one that holds the endpoint dies.
+    lost = many.holder()
+    many("chaos", "power-off", lost, "--for", "10m")
+    died = time.monotonic()
+    _soon(many.answers, _AGAIN)
+    print(f"kubectl after {time.monotonic() - died:.1f} s")
+    assert not many("status")["ready"]
+    new = many.holder()
+    assert new != lost
+
+    # Another one may not go now: of two members that are left of three, both are needed.
+    other = next(name for name in _names() if name not in (lost, new))
+    done = many.ohmykube("delete", other, "--name", NAME, "-o", "json")
+    assert [error["code"] for error in json.loads(done.stdout)["errors"]] == ["etcd.quorum"]
+    assert many.answers()
+
+    # It comes back, with all that it was.
+    many("chaos", "heal")
+    _soon(lambda: many("status")["ready"], _BACK)
+
+    # Then it is lost for good, and a new one takes its place.
+    many("chaos", "power-off", lost, "--for", "10m")
+    assert many("delete", lost)["deleted"] == [lost]
+    assert [node["name"] for node in many("add", "--role", "control-plane", "--offline")["nodes"]] == [lost]
+    assert many.planes() == {"control-plane-1", "control-plane-2", "control-plane-3"}
+    assert many.members(on=new) == many.planes()
+    many.ohmykube.smoke(NAME)
+    again = many("up", "--workers", "1", *many.bundle.flags)
+    assert not again["changed"]
+
+
+def _names() -> list[str]:
+    return [f"{NAME}-control-plane-{number}" for number in (1, 2, 3)]
+
+
+def _soon(look: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not look():
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        time.sleep(0.3)
