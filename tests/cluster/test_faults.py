@@ -1,0 +1,175 @@
+"""Machines that die, lose their network or run full while `up` works: it says so in time, and again it finishes."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from ohmykube.providers.nspawn.container import Container
+from tests.chance import KILLS, chance
+from tests.cluster import computer
+from tests.cluster.clusters import Bundle, CommandLine
+
+pytestmark = pytest.mark.cluster
+
+NAME = "unlucky"
+UP = ("up", "--name", NAME, "--provider", "nspawn", "--workers", "1")
+NODES = (f"{NAME}-control-plane-1", f"{NAME}-worker-1")
+FAULTS = ("dies", "is cut off", "is full")
+# The first words of what `up -v` tells when it comes there.
+MOMENTS = (
+    "machines",
+    "ssh",
+    "Push the packages",
+    "Make the cluster",
+    "Join the cluster",
+    "Apply network",
+    "Wait until",
+)
+_DISK = 3 << 30  # bytes of a machine whose disk is to run full
+_LIMIT = 330  # seconds: the longest that a phase waits for anything, and a little
+_FILL = (
+    "import os, sys\n"
+    "from ansible_collections.ohmykube.cluster.plugins.module_utils.faults.filler import fill\n"
+    "fill(os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT))\n"
+)
+
+
+@dataclass
+class Victim:
+    """A machine, and what is done to it from outside.
+
+    disk: an image of a disk that its folder lies on, where it is to run full.
+    """
+
+    folder: Path
+    disk: Path | None = None
+    container: Container = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.container = Container(self.folder)
+        if self.disk:
+            with self.disk.open("wb") as file:
+                file.truncate(_DISK)
+            _run("mkfs.ext4", "-q", str(self.disk))
+            self.folder.mkdir(parents=True)
+            _run("mount", "-o", "loop", str(self.disk), str(self.folder))
+
+    @property
+    def ballast(self) -> Path:
+        return self.folder / "ballast"
+
+    def suffer(self, fault: str) -> None:
+        if fault == "dies":
+            self.container.kill()
+        elif fault == "is cut off":
+            _set_link(self.container, "down")
+        else:
+            _run(sys.executable, "-c", _FILL, str(self.ballast))
+
+    def heal(self, fault: str) -> None:
+        """Whoever died is started by the next `up`."""
+        if fault == "is cut off":
+            _set_link(self.container, "up")
+        self.ballast.unlink(missing_ok=True)
+
+    def end(self) -> None:
+        if self.disk:
+            _run("umount", str(self.folder))
+            self.disk.unlink()
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(ohmykube: CommandLine, machine_image: None) -> Iterator[None]:
+    before = computer.look()
+    yield
+    assert computer.changes(before, computer.look(), []) == []
+
+
+def test_a_fault_is_told_in_time_and_the_next_up_finishes(
+    ohmykube: CommandLine, bundle: Bundle, tmp_path: Path
+) -> None:
+    cases = list(product(FAULTS, MOMENTS, NODES))
+    chance("faults of machines").shuffle(cases)
+    for number, case in enumerate(cases[:KILLS]):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        _one(ohmykube, bundle, folder, case)
+
+
+def _one(ohmykube: CommandLine, bundle: Bundle, scratch: Path, case: tuple[str, str, str]) -> None:
+    fault, moment, node = case
+    disk = scratch / "disk" if fault == "is full" else None
+    victim = Victim(ohmykube.home / "clusters" / NAME / "machines" / node, disk)
+    try:
+        _begun(ohmykube, bundle, victim, (fault, moment), scratch)
+        victim.heal(fault)
+        assert ohmykube.data(*UP, *bundle.flags)["nodes"] == list(NODES)
+        seen = ohmykube.data("status", "--name", NAME)
+        assert seen["ready"], seen
+    finally:
+        if disk:
+            _kept_until_it_can_go(ohmykube, victim)
+        ohmykube.text("down", "--name", NAME, "--force")
+
+
+def _begun(ohmykube: CommandLine, bundle: Bundle, victim: Victim, what: tuple[str, str], folder: Path) -> None:
+    """An `up` that meets with the fault, and what it says of that. It may be so far that it needs nothing any more."""
+    (fault, moment), log = what, folder / "log"
+    begun = ohmykube.start(*UP, *bundle.flags, "-o", "json", "--progress", "json", log=log)
+    while not _told(log, moment) and begun.poll() is None:
+        time.sleep(0.02)
+    victim.suffer(fault)
+    suffered = time.monotonic()
+    code = begun.wait(_LIMIT)
+    took = time.monotonic() - suffered
+    lines = log.read_text().splitlines()
+    print(f"{victim.folder.name} {fault} at {moment!r}: exit code {code} after {took:.1f} s")
+    if code == 0:
+        return
+    errors = json.loads("\n".join(line for line in lines if not line.startswith('{"')))["errors"]
+    print(json.dumps(errors, indent=1)[:2000])
+    (phase,) = {json.loads(line)["phase"] for line in lines if line.startswith('{"') and '"fail"' in line}
+    assert phase
+    assert any(victim.folder.name in error["message"] for error in errors), errors
+    if phase == "Kubernetes":
+        assert all(Path(error["context"]["log"]).is_dir() for error in errors)
+
+
+def _told(log: Path, moment: str) -> bool:
+    for line in log.read_text().splitlines():
+        try:
+            event = json.loads(line)
+        except ValueError:
+            continue  # half a line
+        words = event.get("text") if event.get("kind") == "step" else event.get("phase")
+        if isinstance(event, dict) and (words or "").startswith(moment):
+            return True
+    return False
+
+
+def _kept_until_it_can_go(ohmykube: CommandLine, victim: Victim) -> None:
+    """What cannot be deleted stays on record, and the verb that failed finishes when it can."""
+    try:
+        done = ohmykube("down", "--name", NAME, "--force")
+        assert done.returncode == 3, done.stdout + done.stderr
+        assert victim.folder.name in done.stderr
+        assert [row["name"] for row in ohmykube.data("list")] == [NAME]
+    finally:
+        victim.end()
+
+
+def _set_link(container: Container, state: str) -> None:
+    """Where the machine has one: it may not have come so far."""
+    if Path("/sys/class/net", container.interface).exists():
+        _run("ip", "link", "set", container.interface, state)
+
+
+def _run(*argv: str) -> None:
+    subprocess.run(argv, check=True, capture_output=True, timeout=120)
