@@ -1,17 +1,16 @@
-"""YAML with positions: a problem can name the line it stands on."""
+"""The cluster file as data with places: a problem can name the line it stands on."""
 
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-import yaml
+from ansible_collections.ohmykube.cluster.plugins.module_utils import places
 
 from ohmykube.errors import OhmykubeError
 
 Path = tuple[str | int, ...]
-_PLAIN_TAGS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
-_MOST_NODES = 100_000  # aliases of aliases can blow a small file up without end
+_HINT = "`ohmykube up --help` shows an example of a cluster file"
 
 
 @dataclass
@@ -23,36 +22,43 @@ class Document:
 
     def origin(self, path: Path) -> str:
         """Where the value at `path`, or the nearest thing that holds it, was written; empty: a default."""
-        for end in range(len(path), 0, -1):
+        for end in range(len(path), -1, -1):
             if path[:end] in self.origins:
                 return self.origins[path[:end]]
         return ""
 
+    def at(self, path: Path) -> Any:
+        """The value there; None where nothing is."""
+        here: Any = self.data
+        for key in path:
+            try:
+                here = here[key]
+            except (KeyError, IndexError, TypeError):
+                return None
+        return here
+
     def set(self, path: Path, value: Any, origin: str) -> None:
-        """Put one value; what is missing on the way is made."""
+        """Put one value; what is missing on the way is made. Where no mapping is in its place, nothing is put there."""
         here: Any = self.data
         for key in path[:-1]:
             here = here[key] if isinstance(key, int) else here.setdefault(key, {})
+            if not isinstance(here, dict | list):
+                return
         here[path[-1]] = value
         self.origins[path] = origin
 
 
 def parse(text: str, source: str) -> Document:
     """One YAML mapping. source: the name used in messages. Raises OhmykubeError `file.syntax`."""
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        reader = _Reader(source)
-        data = {} if node is None else reader.value(node, ())
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None) or getattr(error, "start_mark", None)
-        place = f"{source}:{mark.line + 1}" if mark else source
-        words = getattr(error, "problem", None) or str(error)
-        raise _syntax(place, words) from error
-    except RecursionError as error:
-        raise _syntax(source, "it is nested too deeply") from error
+    found = places.read(text, source, _HINT)
+    if len(found) > 1:
+        raise _syntax(found[1].origins[()], "a cluster file is one document")
+    data = found[0].data if found else None
+    if data is None:
+        return Document({}, {(): f"{source}:1"})
     if not isinstance(data, dict):
-        raise _syntax(source, "the file holds no mapping of keys to values")
-    return Document(data, reader.origins)
+        raise _syntax(found[0].origins[()], "the file holds no mapping of keys to values")
+    return Document(data, dict(found[0].origins))
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -82,63 +88,5 @@ def merge(lower: Document, upper: Document) -> Document:
     return Document(data, {**origins, **upper.origins})
 
 
-class _Reader:
-    """Turns a tree of YAML nodes into plain data and notes where each value stands."""
-
-    def __init__(self, source: str) -> None:
-        self.source = source
-        self.origins: dict[Path, str] = {}
-        self._scalars = yaml.SafeLoader("")
-        self._left = _MOST_NODES
-        self._flat: set[int] = set()
-
-    def value(self, node: yaml.Node, path: Path) -> Any:
-        self._left -= 1
-        if self._left < 0:
-            raise yaml.MarkedYAMLError(problem="it grows too large by its aliases", problem_mark=node.start_mark)
-        self.origins[path] = self._place(node)
-        if not isinstance(node, yaml.ScalarNode) and node.tag not in _PLAIN_TAGS:
-            raise yaml.MarkedYAMLError(problem=f"the tag {node.tag} has no place here", problem_mark=node.start_mark)
-        if isinstance(node, yaml.MappingNode):
-            return self._mapping(node, path)
-        if isinstance(node, yaml.SequenceNode):
-            return [self.value(item, (*path, index)) for index, item in enumerate(node.value)]
-        try:
-            return self._scalars.construct_object(node)
-        except ValueError as error:  # a date like 2026-99-99
-            raise yaml.MarkedYAMLError(problem=str(error), problem_mark=node.start_mark) from error
-
-    def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
-        if id(node) not in self._flat:
-            self._refuse_twins(node)
-            self._scalars.flatten_mapping(node)  # puts what `<<` merges before the node's own keys
-            self._flat.add(id(node))
-        return {
-            str(self._scalars.construct_object(key)): self.value(
-                value, (*path, str(self._scalars.construct_object(key)))
-            )
-            for key, value in node.value
-        }
-
-    @staticmethod
-    def _refuse_twins(node: yaml.MappingNode) -> None:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if not isinstance(key, yaml.ScalarNode):
-                raise yaml.MarkedYAMLError(problem="a key must be a plain word", problem_mark=key.start_mark)
-            if key.value in seen:
-                raise yaml.MarkedYAMLError(problem=f"the key {key.value!r} stands twice", problem_mark=key.start_mark)
-            seen.add(key.value)
-
-    def _place(self, node: yaml.Node) -> str:
-        return f"{self.source}:{node.start_mark.line + 1}"
-
-
 def _syntax(place: str, words: str) -> OhmykubeError:
-    return OhmykubeError(
-        "file.syntax",
-        f"{place}: {words}",
-        hint="`ohmykube up --help` shows an example of a cluster file",
-        context={"place": place},
-        exit_code=2,
-    )
+    return OhmykubeError("file.syntax", f"{place}: {words}", hint=_HINT, context={"place": place}, exit_code=2)

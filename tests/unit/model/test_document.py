@@ -51,6 +51,13 @@ def test_merge_keys_and_anchors_work():
         ("- 1\n", "no mapping"),
         ("? [a]\n: 1\n", "plain word"),
         ("a: !!python/object:os.system {}\n", ""),
+        ("a: 1\nb: !!binary aGk=\n", "f:2: the tag"),
+        ("a: 1\nb: !!bool x\n", "f:2: 'x' is no bool"),
+        ("a: 1\nb: !!int x\n", "f:2: 'x' is no int"),
+        ('a: 1\nb: "\\ud800"\n', "f:2: "),
+        ("a: 1\n\x07: 2\n", "f:2: "),
+        ("a: &a [*a]\n", "nested too deeply"),
+        ("a: 1\n---\nb: 1\n", "f:3: a cluster file is one document"),
         (
             "a: &a ["
             + ", ".join(["x"] * 50)
@@ -82,6 +89,10 @@ def test_merge_replaces_lists_and_their_origins():
     merged = merge(parse("a: [1, 2, 3]\n", "low"), parse("a: [9]\n", "high"))
     assert merged.data == {"a": [9]}
     assert merged.origin(("a", 2)) == "high:1"
+
+
+def test_a_time_is_text_as_it_is_for_kubernetes():
+    assert parse("a: 2026-01-02\n2026-01-02: b\n", "f").data == {"a": "2026-01-02", "2026-01-02": "b"}
 
 
 def test_nearest_suggests_or_lists():
