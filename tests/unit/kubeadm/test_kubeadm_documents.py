@@ -1,237 +1,184 @@
-"""How kubeadm's documents merge: defaults < provider < user < enforced."""
+"""How kubeadm's documents merge: the higher layer wins, lists of named things item by item."""
 
 import copy
 
 import pytest
-from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import ErrorGroup, OhmykubeError
-from ansible_collections.ohmykube.cluster.plugins.module_utils.kubeadm_documents import (
+import yaml
+from ansible_collections.ohmykube.cluster.plugins.module_utils.kubeadm_config.documents import (
     API_VERSIONS,
+    BY_NAME,
     INIT_KINDS,
-    by_kind,
     merge,
+    named,
+    text,
 )
 from hypothesis import given
 from hypothesis import strategies as st
 
 CLUSTER, KUBELET, INIT = "ClusterConfiguration", "KubeletConfiguration", "InitConfiguration"
+PROXY, JOIN = "KubeProxyConfiguration", "JoinConfiguration"
 
 
 def doc(kind, **fields):
     return {"apiVersion": API_VERSIONS[kind], "kind": kind, **fields}
 
 
-def merged(kind, *layers, enforced=None):
-    layers = [[doc(kind, **layer)] if layer is not None else [] for layer in layers]
-    made = merge(layers, [doc(kind, **enforced)] if enforced else [], [kind])
+def merged(kind, *layers):
+    made = merge([[doc(kind, **layer)] if layer is not None else [] for layer in layers], [kind])
     return {key: value for key, value in made[0].items() if key not in ("apiVersion", "kind")} if made else None
 
 
-def args(**values):
-    return [{"name": name, "value": value} for name, value in values.items()]
-
-
-# (kind, layers lowest first, enforced, what comes out)
+# kind, layers lowest first, what comes out; all of it as YAML. `null` for a layer: no such document in it.
 CASES = [
-    (KUBELET, [{"maxPods": 1}, {}], None, {"maxPods": 1}),
-    (KUBELET, [{"maxPods": 1}, {"maxPods": 2}], None, {"maxPods": 2}),
-    (KUBELET, [{"maxPods": 1}, {"maxPods": 2}, {"maxPods": 3}], None, {"maxPods": 3}),
-    (KUBELET, [{"maxPods": 1}, {"maxPods": 2}, {}], None, {"maxPods": 2}),
-    (KUBELET, [{"a": 1}, {"b": 2}, {"c": 3}], None, {"a": 1, "b": 2, "c": 3}),
-    (KUBELET, [{"failSwapOn": True}, {"failSwapOn": False}], None, {"failSwapOn": False}),
-    (KUBELET, [{"clusterDNS": ["1"]}, {"clusterDNS": ["2"]}], None, {"clusterDNS": ["2"]}),  # other lists: replaced
-    (KUBELET, [{"clusterDNS": ["1"]}, {"clusterDNS": []}], None, {"clusterDNS": []}),
-    (KUBELET, [{"memorySwap": {"a": 1}}, {"memorySwap": {"b": 2}}], None, {"memorySwap": {"a": 1, "b": 2}}),
-    (KUBELET, [{"memorySwap": {"a": 1}}, {"memorySwap": None}], None, {"memorySwap": None}),
-    (KUBELET, [{"x": {"y": {"z": 1, "k": 0}}}, {"x": {"y": {"z": 2}}}], None, {"x": {"y": {"z": 2, "k": 0}}}),
+    (KUBELET, ["{maxPods: 1}", "{}"], "{maxPods: 1}"),
+    (KUBELET, ["{maxPods: 1}", "{maxPods: 2}"], "{maxPods: 2}"),
+    (KUBELET, ["{maxPods: 1}", "{maxPods: 2}", "{maxPods: 3}"], "{maxPods: 3}"),
+    (KUBELET, ["{maxPods: 1}", "{maxPods: 2}", "{}"], "{maxPods: 2}"),
+    (KUBELET, ["{a: 1}", "{b: 2}", "{c: 3}"], "{a: 1, b: 2, c: 3}"),
+    (KUBELET, ["null", "{a: 1}"], "{a: 1}"),
+    (KUBELET, ["{a: 1}", "null", "{b: 2}"], "{a: 1, b: 2}"),
+    (KUBELET, ["null", "null"], "null"),
+    (KUBELET, ["{failSwapOn: true}", "{failSwapOn: false}"], "{failSwapOn: false}"),
+    (KUBELET, ["{memorySwap: {a: 1}}", "{memorySwap: {b: 2}}"], "{memorySwap: {a: 1, b: 2}}"),
+    (KUBELET, ["{memorySwap: {a: 1}}", "{memorySwap: null}"], "{memorySwap: null}"),  # takes ours back
+    (KUBELET, ["{memorySwap: null}", "{memorySwap: {a: 1}}"], "{memorySwap: {a: 1}}"),
+    (KUBELET, ["{x: {y: {z: 1, k: 0}}}", "{x: {y: {z: 2}}}"], "{x: {y: {z: 2, k: 0}}}"),
+    (KUBELET, ["{featureGates: {A: true}}", "{featureGates: {B: false}}"], "{featureGates: {A: true, B: false}}"),
+    (KUBELET, ["{featureGates: {A: true}}", "{featureGates: {A: false}}"], "{featureGates: {A: false}}"),
+    # other lists are replaced
+    (KUBELET, ["{clusterDNS: ['1']}", "{clusterDNS: ['2']}"], "{clusterDNS: ['2']}"),
+    (KUBELET, ["{clusterDNS: ['1']}", "{clusterDNS: []}"], "{clusterDNS: []}"),
+    (INIT, ["{skipPhases: [a]}", "{skipPhases: [b]}"], "{skipPhases: [b]}"),
+    (INIT, ["{bootstrapTokens: [{ttl: 1h}]}", "{bootstrapTokens: [{ttl: 2h}]}"], "{bootstrapTokens: [{ttl: 2h}]}"),
     (
-        KUBELET,
-        [{"featureGates": {"A": True}}, {"featureGates": {"B": False}}],
-        None,
-        {"featureGates": {"A": True, "B": False}},
+        INIT,
+        ["{nodeRegistration: {taints: []}}", "{nodeRegistration: {taints: [{key: a}]}}"],
+        "{nodeRegistration: {taints: [{key: a}]}}",
     ),
-    (KUBELET, [{"x": {"a": 1}}, {"x": [1]}], None, {"x": [1]}),
-    (KUBELET, [{"x": [1]}, {"x": {"a": 1}}], None, {"x": {"a": 1}}),
-    (KUBELET, [{"x": 1}, {"x": "1"}], None, {"x": "1"}),
+    # what is of another shape replaces
+    (KUBELET, ["{x: {a: 1}}", "{x: [1]}"], "{x: [1]}"),
+    (KUBELET, ["{x: [1]}", "{x: {a: 1}}"], "{x: {a: 1}}"),
+    (KUBELET, ["{x: 1}", "{x: '1'}"], "{x: '1'}"),
+    (PROXY, ["{mode: nftables}", "{mode: ipvs}"], "{mode: ipvs}"),
+    (PROXY, ["{mode: nftables}", "{ipvs: {strictARP: true}}"], "{mode: nftables, ipvs: {strictARP: true}}"),
+    # certSANs by value
+    (CLUSTER, ["{apiServer: {certSANs: [a]}}", "{apiServer: {certSANs: [b]}}"], "{apiServer: {certSANs: [a, b]}}"),
+    (CLUSTER, ["{apiServer: {certSANs: [a, b]}}", "{apiServer: {certSANs: [b]}}"], "{apiServer: {certSANs: [a, b]}}"),
+    (CLUSTER, ["{apiServer: {certSANs: [a]}}", "{apiServer: {certSANs: []}}"], "{apiServer: {certSANs: [a]}}"),
+    (CLUSTER, ["{apiServer: {certSANs: [b, a]}}", "{apiServer: {certSANs: [b]}}"], "{apiServer: {certSANs: [a, b]}}"),
+    (CLUSTER, ["{}", "{apiServer: {certSANs: [b]}}"], "{apiServer: {certSANs: [b]}}"),
+    # flags, volumes and environments by name
     (
         CLUSTER,
-        [{"apiServer": {"certSANs": ["a"]}}, {"apiServer": {"certSANs": ["b"]}}],
-        None,
-        {"apiServer": {"certSANs": ["a", "b"]}},
-    ),
-    (
-        CLUSTER,
-        [{"apiServer": {"certSANs": ["a", "b"]}}, {"apiServer": {"certSANs": ["b"]}}],
-        None,
-        {"apiServer": {"certSANs": ["a", "b"]}},
-    ),
-    (
-        CLUSTER,
-        [{"apiServer": {"certSANs": ["a"]}}, {"apiServer": {"certSANs": []}}],
-        None,
-        {"apiServer": {"certSANs": ["a"]}},
-    ),
-    (
-        CLUSTER,
-        [{"apiServer": {"extraArgs": args(v="1")}}, {"apiServer": {"extraArgs": args(v="2")}}],
-        None,
-        {"apiServer": {"extraArgs": args(v="2")}},
-    ),
-    (
-        CLUSTER,
-        [{"apiServer": {"extraArgs": args(v="1")}}, {"apiServer": {"extraArgs": args(w="2")}}],
-        None,
-        {"apiServer": {"extraArgs": args(v="1", w="2")}},
+        ["{apiServer: {extraArgs: [{name: v, value: '1'}]}}", "{apiServer: {extraArgs: [{name: v, value: '2'}]}}"],
+        "{apiServer: {extraArgs: [{name: v, value: '2'}]}}",
     ),
     (
         CLUSTER,
-        [{"apiServer": {"extraArgs": args(a="1", b="2")}}, {"apiServer": {"extraArgs": args(a="3")}}],
-        None,
-        {"apiServer": {"extraArgs": args(b="2", a="3")}},
+        ["{apiServer: {extraArgs: [{name: v, value: '1'}]}}", "{apiServer: {extraArgs: [{name: w, value: '2'}]}}"],
+        "{apiServer: {extraArgs: [{name: v, value: '1'}, {name: w, value: '2'}]}}",
+    ),
+    (
+        CLUSTER,
+        ["{scheduler: {extraArgs: [{name: a}, {name: b}]}}", "{scheduler: {extraArgs: [{name: a, value: '3'}]}}"],
+        "{scheduler: {extraArgs: [{name: b}, {name: a, value: '3'}]}}",
+    ),
+    (
+        CLUSTER,
+        ["{scheduler: {extraArgs: [{name: a}]}}", "{scheduler: {extraArgs: []}}"],
+        "{scheduler: {extraArgs: [{name: a}]}}",
+    ),
+    (
+        CLUSTER,
+        ["{scheduler: {extraArgs: [{name: a}]}}", "{controllerManager: {extraArgs: [{name: b}]}}"],
+        "{scheduler: {extraArgs: [{name: a}]}, controllerManager: {extraArgs: [{name: b}]}}",
     ),
     # a flag given twice by one layer stays twice: kubeadm allows it
     (
         CLUSTER,
-        [{"etcd": {"local": {"extraArgs": []}}}, {"etcd": {"local": {"extraArgs": [*args(a="1"), *args(a="2")]}}}],
-        None,
-        {"etcd": {"local": {"extraArgs": [*args(a="1"), *args(a="2")]}}},
+        [
+            "{etcd: {local: {extraArgs: [{name: a, value: '0'}]}}}",
+            "{etcd: {local: {extraArgs: [{name: a, value: '1'}, {name: a, value: '2'}]}}}",
+        ],
+        "{etcd: {local: {extraArgs: [{name: a, value: '1'}, {name: a, value: '2'}]}}}",
     ),
     (
         CLUSTER,
         [
-            {"scheduler": {"extraVolumes": [{"name": "v", "hostPath": "/a"}]}},
-            {"scheduler": {"extraVolumes": [{"name": "v", "hostPath": "/b"}]}},
+            "{scheduler: {extraVolumes: [{name: v, hostPath: /a}]}}",
+            "{scheduler: {extraVolumes: [{name: v, mountPath: /b}]}}",
         ],
-        None,
-        {"scheduler": {"extraVolumes": [{"name": "v", "hostPath": "/b"}]}},
+        "{scheduler: {extraVolumes: [{name: v, mountPath: /b}]}}",  # the whole volume
     ),
     (
         CLUSTER,
-        [{"scheduler": {"extraEnvs": args(A="1")}}, {"scheduler": {"extraEnvs": args(B="2")}}],
-        None,
-        {"scheduler": {"extraEnvs": args(A="1", B="2")}},
+        ["{scheduler: {extraVolumes: [{name: v}]}}", "{scheduler: {extraVolumes: [{name: w}]}}"],
+        "{scheduler: {extraVolumes: [{name: v}, {name: w}]}}",
     ),
     (
         CLUSTER,
-        [{"x": {"extraArgs": ["odd"]}}, {"x": {"extraArgs": args(a="1")}}],
-        None,
-        {"x": {"extraArgs": args(a="1")}},
-    ),
-    (CLUSTER, [{}, {"imageRepository": "mirror.example/k8s"}], None, {"imageRepository": "mirror.example/k8s"}),
-    (
-        CLUSTER,
-        [{}, {"networking": {"dnsDomain": "x.y"}}],
-        {"networking": {"podSubnet": "10.1.0.0/16"}},
-        {"networking": {"dnsDomain": "x.y", "podSubnet": "10.1.0.0/16"}},
-    ),
-    (CLUSTER, [{}, {}], {"clusterName": "dev"}, {"clusterName": "dev"}),
-    (
-        CLUSTER,
-        [{"clusterName": "ours"}, {}],
-        {"clusterName": "dev"},
-        {"clusterName": "dev"},
-    ),  # our own defaults may be overruled
-    (
-        CLUSTER,
-        [{}, {"clusterName": "dev"}],
-        {"clusterName": "dev"},
-        {"clusterName": "dev"},
-    ),  # the same value is no clash
-    (
-        INIT,
-        [{}, {"nodeRegistration": {"kubeletExtraArgs": args(v="4")}}],
-        {"nodeRegistration": {"kubeletExtraArgs": args(**{"node-ip": "1"})}},
-        {"nodeRegistration": {"kubeletExtraArgs": args(v="4", **{"node-ip": "1"})}},
+        ["{scheduler: {extraEnvs: [{name: A, value: '1'}]}}", "{scheduler: {extraEnvs: [{name: B, value: '1'}]}}"],
+        "{scheduler: {extraEnvs: [{name: A, value: '1'}, {name: B, value: '1'}]}}",
     ),
     (
         INIT,
-        [{}, {"nodeRegistration": {"taints": []}}],
-        {"nodeRegistration": {"name": "cp"}},
-        {"nodeRegistration": {"taints": [], "name": "cp"}},
+        [
+            "{nodeRegistration: {kubeletExtraArgs: [{name: v, value: '4'}]}}",
+            "{nodeRegistration: {kubeletExtraArgs: [{name: node-ip, value: '1'}], name: cp}}",
+        ],
+        "{nodeRegistration: {kubeletExtraArgs: [{name: v, value: '4'}, {name: node-ip, value: '1'}], name: cp}}",
+    ),
+    (CLUSTER, ["{x: {extraArgs: [odd]}}", "{x: {extraArgs: [{name: a}]}}"], "{x: {extraArgs: [{name: a}]}}"),
+    # fields that stand beside each other
+    (CLUSTER, ["{}", "{imageRepository: mirror.example/k8s}"], "{imageRepository: mirror.example/k8s}"),
+    (
+        CLUSTER,
+        ["{networking: {dnsDomain: x.y}}", "{networking: {podSubnet: 10.1.0.0/16}}"],
+        "{networking: {dnsDomain: x.y, podSubnet: 10.1.0.0/16}}",
     ),
     (
         INIT,
-        [{}, {"patches": {"directory": "/p"}}],
-        {"nodeRegistration": {"name": "cp"}},
-        {"patches": {"directory": "/p"}, "nodeRegistration": {"name": "cp"}},
+        ["{localAPIEndpoint: {bindPort: 7443}}", "{localAPIEndpoint: {advertiseAddress: '1'}}"],
+        "{localAPIEndpoint: {bindPort: 7443, advertiseAddress: '1'}}",
     ),
-    (INIT, [{"skipPhases": ["a"]}, {"skipPhases": ["b"]}], None, {"skipPhases": ["b"]}),
     (
-        INIT,
-        [{}, {"localAPIEndpoint": {"bindPort": 7443}}],
-        {"localAPIEndpoint": {"advertiseAddress": "1"}},
-        {"localAPIEndpoint": {"bindPort": 7443, "advertiseAddress": "1"}},
+        JOIN,
+        ["{timeouts: {discovery: 1m}}", "{timeouts: {tlsBootstrap: 2m}}"],
+        "{timeouts: {discovery: 1m, tlsBootstrap: 2m}}",
+    ),
+    (
+        JOIN,
+        ["{patches: {directory: /a}}", "{dryRun: true}", "{patches: {directory: /b}}"],
+        "{patches: {directory: /b}, dryRun: true}",
     ),
 ]
 
 
-@pytest.mark.parametrize(("kind", "layers", "enforced", "expected"), CASES)
-def test_merge(kind, layers, enforced, expected):
+@pytest.mark.parametrize(("kind", "layers", "expected"), CASES)
+def test_merge(kind, layers, expected):
+    layers = [yaml.safe_load(layer) for layer in layers]
     before = copy.deepcopy(layers)
-    assert merged(kind, *layers, enforced=enforced) == expected
+    assert merged(kind, *layers) == yaml.safe_load(expected)
     assert layers == before
 
 
-@pytest.mark.parametrize(
-    ("kind", "user", "enforced", "field"),
-    [
-        (
-            INIT,
-            {"nodeRegistration": {"name": "x"}},
-            {"nodeRegistration": {"name": "cp"}},
-            "InitConfiguration.nodeRegistration.name",
-        ),
-        (
-            INIT,
-            {"localAPIEndpoint": {"advertiseAddress": "9"}},
-            {"localAPIEndpoint": {"advertiseAddress": "1"}},
-            "advertiseAddress",
-        ),
-        (
-            INIT,
-            {"nodeRegistration": {"kubeletExtraArgs": args(**{"node-ip": "9"})}},
-            {"nodeRegistration": {"kubeletExtraArgs": args(**{"node-ip": "1"})}},
-            "node-ip",
-        ),
-        (CLUSTER, {"networking": {"podSubnet": "9"}}, {"networking": {"podSubnet": "1"}}, "networking.podSubnet"),
-        (CLUSTER, {"networking": 3}, {"networking": {"podSubnet": "1"}}, "ClusterConfiguration.networking"),
-        (CLUSTER, {"kubernetesVersion": "v9"}, {"kubernetesVersion": "v1"}, "kubernetesVersion"),
-    ],
-)
-def test_a_clash_with_an_enforced_field_is_named(kind, user, enforced, field):
-    with pytest.raises(OhmykubeError) as caught:
-        merged(kind, {}, user, enforced=enforced)
-    assert caught.value.code == "kubeadm.enforced"
-    assert field in caught.value.message
-
-
-@pytest.mark.parametrize(
-    ("document", "words"),
-    [
-        ({"kind": KUBELET}, "apiVersion and kind"),
-        ({"apiVersion": "v1"}, "apiVersion and kind"),
-        ({"apiVersion": "v1", "kind": "Pod"}, "unknown kind Pod"),
-        ({"apiVersion": "kubeadm.k8s.io/v1beta3", "kind": CLUSTER}, "write kubeadm.k8s.io/v1beta4"),
-        (3, "no mapping"),
-        ([], "no mapping"),
-    ],
-)
-def test_a_document_that_has_no_place_is_named(document, words):
-    with pytest.raises(OhmykubeError) as caught:
-        by_kind([doc(KUBELET), document])
-    assert "document 2" in caught.value.message
-    assert words in caught.value.message
-
-
-def test_all_bad_documents_are_reported_and_empty_ones_are_fine():
-    assert by_kind([None, doc(KUBELET), None]) == {KUBELET: doc(KUBELET)}
-    with pytest.raises(ErrorGroup) as caught:
-        by_kind([doc(KUBELET), doc(KUBELET), {"kind": "Pod", "apiVersion": "v1"}])
-    assert len(caught.value.errors) == 2
-
-
 def test_documents_come_in_the_order_asked_for_and_others_are_left_out():
-    layer = [doc("JoinConfiguration"), doc(KUBELET), doc(INIT)]
-    assert [item["kind"] for item in merge([layer], [], INIT_KINDS)] == [INIT, KUBELET]
+    layer = [doc(JOIN), doc(KUBELET), doc(INIT)]
+    assert [item["kind"] for item in merge([layer], INIT_KINDS)] == [INIT, KUBELET]
+
+
+@pytest.mark.parametrize(
+    "value", ["1e3", "0o7", "y", "N", "no", "1_000", "on", "10.0.0.0/8", "", "null", "- a", "a: b", "~", "="]
+)
+def test_text_stays_text_for_the_yaml_that_kubeadm_reads(value):
+    line = text([{"value": value}])
+    assert yaml.safe_load(line) == {"value": value}
+    assert line[len("value: ")] in "\"'", line
+
+
+def test_what_two_documents_share_is_written_out_twice():
+    shared = {"taints": ["a"]}
+    assert "&" not in text([{"a": shared}, {"b": shared, "c": shared}])
 
 
 values = st.recursive(
@@ -245,13 +192,12 @@ values = st.recursive(
 layers = st.dictionaries(st.sampled_from(["x", "y", "extraArgs", "certSANs"]), values, max_size=3)
 
 
-@given(layers, layers, layers)
-def test_any_layers_merge_and_what_is_enforced_holds_or_is_a_clash(low, user, enforced):
-    try:
-        made = merged(KUBELET, low, user, enforced=enforced) or {}
-    except OhmykubeError as error:
-        assert error.code == "kubeadm.enforced"
-        return
-    for key, value in enforced.items():
+@given(layers, layers)
+def test_whatever_is_merged_the_higher_layer_holds(low, high):
+    made = merged(KUBELET, low, high)
+    assert made.keys() == low.keys() | high.keys()
+    for key, value in high.items():
         if not isinstance(value, dict | list):
             assert made[key] == value
+        elif isinstance(value, list) and key in BY_NAME and named(value):
+            assert made[key][-len(value) :] == value or not value

@@ -63,3 +63,13 @@ def raise_all(errors: list[OhmykubeError]) -> None:
         raise errors[0]
     if errors:
         raise ErrorGroup(errors)
+
+
+def each(error: OhmykubeError) -> list[OhmykubeError]:
+    """What was found, where it may be several."""
+    return error.errors if isinstance(error, ErrorGroup) else [error]
+
+
+def in_words(error: OhmykubeError) -> str:
+    """All of it, a line each, for those who show text alone."""
+    return "\n".join(f"{one.message} ({one.hint})" if one.hint else one.message for one in each(error))

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import ErrorGroup, OhmykubeError
+from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError, each
 from ansible_collections.ohmykube.cluster.plugins.module_utils.files import Change
 from ansible_collections.ohmykube.cluster.plugins.module_utils.host import Host
 
@@ -38,8 +38,8 @@ def changed(changes: Sequence[Change], **results: object) -> dict[str, Any]:
 
 def failed(error: OhmykubeError) -> dict[str, Any]:
     """The message is for people and says all; `error` is the same for programs."""
-    errors = error.errors if isinstance(error, ErrorGroup) else [error]
-    told = {**error.as_dict(), "message": "\n".join(each.message for each in errors)}
+    errors = each(error)
+    told = {**error.as_dict(), "message": "\n".join(one.message for one in errors)}
     return {"failed": True, "changed": False, "msg": "\n".join(map(_in_words, errors)), "error": told}
 
 
