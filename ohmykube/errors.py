@@ -1,5 +1,10 @@
 """The one error type. It is defined in the collection, whose modules raise it too."""
 
-from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import ErrorGroup, OhmykubeError, raise_all
+from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import (
+    ErrorGroup,
+    OhmykubeError,
+    each,
+    raise_all,
+)
 
-__all__ = ["ErrorGroup", "OhmykubeError", "raise_all"]
+__all__ = ["ErrorGroup", "OhmykubeError", "each", "raise_all"]

@@ -35,7 +35,7 @@ def plan_command(session: Session, /, file: Path | None, **flags: Any) -> Result
     folder = session.home.cluster(cluster.name)
     before = session.stored(folder) if folder.exists() else None
     machines = session.provider(cluster, folder).machines()
-    found, refused = steps(before, cluster, machines), refusals(before, cluster)
+    found, refused = steps(before, cluster, machines), refusals(before, cluster, made=session.made(folder))
     data = {"name": cluster.name, "steps": [asdict(step) for step in found]}
     nothing = f"{cluster.name} has all machines that are wished, and nothing in the wish has changed."
     text = "\n".join(map(_line, found)) or nothing

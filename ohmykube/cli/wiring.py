@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 
+from ohmykube import kubeadm_files
 from ohmykube.ansible.playbooks import AnsiblePlaybooks
 from ohmykube.artifacts import CachedArtifacts
 from ohmykube.cli.settings import Settings
-from ohmykube.errors import OhmykubeError
+from ohmykube.errors import OhmykubeError, each, raise_all
 from ohmykube.model import load
 from ohmykube.model.changes import refuse
 from ohmykube.model.document import Document, nearest, parse
@@ -59,6 +60,12 @@ class Session:
         """The cluster meant: --name, else the current one, else `ohmykube`."""
         return load.cluster_name(self.settings.name or self.home.current() or "ohmykube")
 
+    @property
+    def _named_by(self) -> str:
+        if not self.settings.name:
+            return load.DEFAULT
+        return "OHMYKUBE_NAME" if os.environ.get("OHMYKUBE_NAME") == self.settings.name else "--name"
+
     def steps(self, phase: str) -> Callable[[str], None]:
         """Where somebody who works outside a plan tells how far it is."""
         return lambda text: self.events(Event("step", phase, text))
@@ -74,8 +81,7 @@ class Session:
 
     def finished(self, folder: ClusterFolder) -> None:
         """Raise OhmykubeError `cluster.unfinished` where the API server has never called the whole cluster ready."""
-        state = folder.read_state()
-        if state is None or not state.ready:
+        if not self.made(folder):
             hint = f"`ohmykube up --name {folder.name}` finishes it"
             raise OhmykubeError("cluster.unfinished", f"{folder.name} is not ready yet", hint=hint)
 
@@ -99,13 +105,23 @@ class Session:
         cluster = self.described(file, given)
         folder = self.home.cluster(cluster.name)
         if folder.exists():
-            refuse(self.stored(folder), cluster)
+            refuse(self.stored(folder), cluster, made=self.made(folder))
         return cluster
+
+    @staticmethod
+    def made(folder: ClusterFolder) -> bool:
+        """Whether the API server has called the whole cluster ready once."""
+        state = folder.read_state()
+        return state is not None and bool(state.ready)
 
     def described(self, file: Path | None, given: tuple[load.Given, ...]) -> Cluster:
         """The same, whatever a cluster of that name is now."""
+        return self.resolved(file, given)[0]
+
+    def resolved(self, file: Path | None, given: tuple[load.Given, ...]) -> tuple[Cluster, Document]:
+        """It, and the layers that it comes from. Everything that is wrong in all files is told at once."""
         document = self._document(file)
-        named = document is not None and "name" in (document.data.get("metadata") or {})
+        named = document is not None and document.at(("metadata", "name")) is not None
         name = (self.settings.name or "") if named else self.name
         defaults: dict[tuple[str | int, ...], str] = {
             ("spec", "kubernetesVersion"): self.artifacts.catalogue.default("kubeadm")
@@ -115,20 +131,32 @@ class Session:
             defaults["spec", "provider"] = provider
             if why:
                 self.events(Event("note", "", why))
-        versions = self.artifacts.catalogue.versions("kubeadm")
-        cluster = load.build(name, document=document, given=given, defaults=defaults, supported_versions=versions)
+        by = self._named_by
+        layers = load.layers(name, document=document, given=given, defaults=defaults, name_from=by)
+        own = kubeadm_files.read(layers, file.parent if file else Path())
+        try:
+            cluster = load.validated(layers, self.artifacts.catalogue.versions("kubeadm"))
+        except OhmykubeError as error:
+            raise_all([*each(error), *own.problems])
+            raise
         folder = self.home.cluster(cluster.name)
-        cluster = with_gaps(cluster, self.stored(folder)) if folder.exists() else cluster
-        return _with_paths(cluster, file)
+        cluster = own.into(with_gaps(cluster, self.stored(folder)) if folder.exists() else cluster)
+        raise_all([*own.problems, *kubeadm_files.problems(cluster, own)])
+        for note in (*own.notes, *kubeadm_files.notes(cluster)):
+            self.events(Event("note", "", note))
+        return cluster, layers
 
     def described_anywhere(self, file: Path | None) -> Cluster:
-        """The same, where no provider has to be usable: what is fetched for a cluster does not depend on one."""
+        """`described`, where no provider has to be usable: what is fetched for a cluster does not depend on one."""
+        return self.resolved_anywhere(file, ())[0]
+
+    def resolved_anywhere(self, file: Path | None, given: tuple[load.Given, ...]) -> tuple[Cluster, Document]:
         try:
-            return self.described(file, ())
+            return self.resolved(file, given)
         except OhmykubeError as error:
             if error.code != "provider.none":
                 raise
-            return self.described(file, (load.Given(("spec", "provider"), "lima", "the default"),))
+            return self.resolved(file, (*given, load.Given(("spec", "provider"), "lima", load.DEFAULT)))
 
     @contextmanager
     def locked(self, name: str, verb: str) -> Iterator[ClusterFolder]:
@@ -232,16 +260,3 @@ def _read(file: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         words = getattr(error, "strerror", None) or str(error)
         raise OhmykubeError("file.unreadable", f"{file}: {words}", context={"path": file}, exit_code=2) from error
-
-
-def _with_paths(cluster: Cluster, file: Path | None) -> Cluster:
-    """Paths in a file count from the file's folder; from here on they are absolute."""
-    config = cluster.spec.kubeadm.config
-    if not config:
-        return cluster
-    path = ((file.parent if file else Path.cwd()) / Path(config).expanduser()).resolve()
-    if not path.is_file():
-        hint = "spec.kubeadm.config is a path beside the cluster file"
-        raise OhmykubeError("file.unreadable", f"{path}: there is no such file", hint=hint, exit_code=2)
-    spec = cluster.spec.model_copy(update={"kubeadm": cluster.spec.kubeadm.model_copy(update={"config": str(path)})})
-    return cluster.model_copy(update={"spec": spec})

@@ -30,6 +30,7 @@ _FIELDS: dict[str, tuple[str | int, ...]] = {
     "proxy_mode": ("spec", "network", "proxyMode"),
     "enable_swap": ("spec", "swap"),
     "kubeadm_config": ("spec", "kubeadm", "config"),
+    "kubeadm_patches": ("spec", "kubeadm", "patches"),
 }
 _WORDS = {"local-path-provisioner": "local-path"}
 _OPTIONS = (
@@ -51,8 +52,9 @@ _OPTIONS = (
     click.option("--csi", type=click.Choice(["local-path-provisioner", "none"]), help="Storage."),
     click.option("--lb", type=click.Choice(["metallb", "none"]), help="Load balancers.  [default: metallb]"),
     click.option("--proxy-mode", type=click.Choice(["nftables", "iptables", "ipvs"]), help="kube-proxy's mode."),
-    click.option("--enable-swap", is_flag=True, default=None, help="Leave swap on."),
+    click.option("--enable-swap", is_flag=True, default=None, help="Leave swap on, and let pods use some."),
     click.option("--kubeadm-config", metavar="FILE", help="kubeadm documents of your own, merged over ours."),
+    click.option("--kubeadm-patches", metavar="FOLDER", help="Patches of what kubeadm makes, a file each."),
 )
 
 

@@ -18,15 +18,22 @@ _FIXED = (
     "network.apiAddress",
 )
 
+_READ_BY_KUBEADM = ("swap",)
 
-def refuse(old: Cluster, new: Cluster) -> None:
-    """Raise OhmykubeError `spec.fixed` for every change that `up` could not carry out; nothing is half applied."""
+
+def refuse(old: Cluster, new: Cluster, *, made: bool = True) -> None:
+    """Raise OhmykubeError `spec.fixed` for every change that `up` could not carry out; nothing is half applied.
+
+    made: whether the cluster was ready once. Until then kubeadm begins anew, and reads its documents again.
+    """
     before, after = old.as_data()["spec"], new.as_data()["spec"]
     problems = [
         _fixed(f"spec.{path}", _at(before, path), _at(after, path))
-        for path in _FIXED
+        for path in (*_FIXED, *(_READ_BY_KUBEADM if made else ()))
         if _at(before, path) != _at(after, path)
     ]
+    if made:
+        problems += [_read_once(kind) for kind in changed_documents(old, new) if kind != "JoinConfiguration"]
     machines = {machine.name: machine for machine in wanted(new)}
     for machine in wanted(old):
         now = machines.get(machine.name)
@@ -44,6 +51,22 @@ def refuse(old: Cluster, new: Cluster) -> None:
             hint = "add a group of workers of the new size instead"
             problems.append(OhmykubeError("spec.fixed", words, hint=hint, exit_code=2))
     raise_all(problems)
+
+
+def changed_documents(old: Cluster, new: Cluster) -> list[str]:
+    """Kinds of the user's own kubeadm documents that say something else, come or go."""
+    before, after = ({each["kind"]: each for each in it.spec.kubeadm.read.documents} for it in (old, new))
+    return sorted(kind for kind in before.keys() | after.keys() if before.get(kind) != after.get(kind))
+
+
+def _read_once(kind: str) -> OhmykubeError:
+    return OhmykubeError(
+        "spec.fixed",
+        f"spec.kubeadm.config: the {kind} of an existing cluster cannot change: kubeadm has read it",
+        hint="take the cluster down first, or choose another --name",
+        context={"path": "spec.kubeadm.config"},
+        exit_code=2,
+    )
 
 
 def _leaving(cluster: Cluster, name: str, role: str) -> list[OhmykubeError]:

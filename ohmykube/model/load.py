@@ -21,6 +21,7 @@ class Given:
     name: str
 
 
+DEFAULT = "default"  # where a value comes from that nobody gave
 # The path of a flag that speaks of "the workers" while the file may list several groups of them.
 WORKERS: Path = ("spec", "workers", "*")
 
@@ -33,32 +34,48 @@ def build(
     defaults: Mapping[Path, Any],
     supported_versions: tuple[str, ...],
 ) -> Cluster:
-    """The cluster that the layers describe.
+    """The cluster that the layers describe: `layers`, and then `validated`."""
+    return validated(layers(name, document=document, given=given, defaults=defaults), supported_versions)
 
-    name: wins over the file's metadata.name where it is not empty. defaults: values that depend on this computer
-    (`spec.provider`, `spec.kubernetesVersion`). Raises OhmykubeError with exit code 2, or a group of them.
+
+def layers(
+    name: str,
+    *,
+    document: Document | None,
+    given: tuple[Given, ...] = (),
+    defaults: Mapping[Path, Any],
+    name_from: str = "--name",
+) -> Document:
+    """All layers as one document, in which each value knows where it comes from.
+
+    name: wins over the file's metadata.name where it is not empty. name_from: who says so. defaults: values that depend
+    on this computer (`spec.provider`, `spec.kubernetesVersion`). Raises OhmykubeError with exit code 2.
     """
     base = Document({"apiVersion": API_VERSION, "kind": "Cluster", "metadata": {}, "spec": {}})
     for path, value in defaults.items():
-        base.set(path, value, "default")
+        base.set(path, value, DEFAULT)
     merged = base if document is None else merge(base, document)
     for key in ("metadata", "spec"):
         if not isinstance(merged.data.get(key), dict):
             raise _problem(merged, (key,), "must be a mapping")
     if name:
-        merged.set(("metadata", "name"), name, "--name")
+        merged.set(("metadata", "name"), name, name_from)
     for item in given:
         _apply(merged, item)
     if "name" not in merged.data["metadata"]:
-        merged.set(("metadata", "name"), "ohmykube", "default")
+        merged.set(("metadata", "name"), "ohmykube", DEFAULT)
+    return merged
+
+
+def validated(document: Document, supported_versions: tuple[str, ...]) -> Cluster:
+    """The cluster. Raises OhmykubeError with exit code 2, or a group of them: every problem there is."""
     try:
-        cluster = Cluster.model_validate(merged.data)
+        cluster = Cluster.model_validate(document.data)
     except ValidationError as error:
-        raise_all([_translate(merged, problem) for problem in error.errors(include_url=False)])
+        raise_all([_translate(document, problem) for problem in error.errors(include_url=False)])
         raise  # not reached: a ValidationError names at least one problem
-    raise_all(
-        [_problem(merged, found.path, found.words, found.hint) for found in validate.check(cluster, supported_versions)]
-    )
+    problems = validate.check(cluster, supported_versions)
+    raise_all([_problem(document, found.path, found.words, found.hint) for found in problems])
     return cluster
 
 
@@ -101,7 +118,7 @@ def _translate(document: Document, problem: Any) -> OhmykubeError:
 def _problem(document: Document, path: Path, words: str, hint: str = "") -> OhmykubeError:
     where = ".".join(str(part) for part in path).replace("spec.spec.", "spec.") or "the file"
     origin = document.origin(path)
-    place = f" ({origin})" if origin and origin != "default" else ""
+    place = f" ({origin})" if origin and origin != DEFAULT else ""
     code = "name.invalid" if path == ("metadata", "name") else "spec.invalid"
     return OhmykubeError(
         code, f"{where}: {words}{place}", hint=hint, context={"path": where, "origin": origin}, exit_code=2

@@ -4,16 +4,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ohmykube.errors import OhmykubeError
-from ohmykube.model.changes import refuse
+from ohmykube.errors import OhmykubeError, each
+from ohmykube.model.changes import changed_documents, refuse
 from ohmykube.model.machines import Machine, MachineSpec, wanted
 from ohmykube.model.quantity import format_bytes
 from ohmykube.model.spec import Cluster
 
 Action = Literal["create", "start", "remove", "mark", "change"]
 _MARKS = ("labels", "annotations", "taints")
-# Keys of the specification that machines and marks already speak of.
-_TOLD = frozenset({"workers", "controlPlane", "hosts"})
+# Keys of the specification that other steps speak of: machines, marks, and what files say.
+_TOLD = frozenset({"workers", "controlPlane", "hosts", "read"})
 
 
 @dataclass(frozen=True)
@@ -42,13 +42,13 @@ def steps(before: Cluster | None, wish: Cluster, machines: Sequence[Machine]) ->
     ]
 
 
-def refusals(before: Cluster | None, wish: Cluster) -> list[OhmykubeError]:
-    """What a running cluster cannot follow, so that `up` would do nothing at all."""
+def refusals(before: Cluster | None, wish: Cluster, *, made: bool = True) -> list[OhmykubeError]:
+    """What a running cluster cannot follow, so that `up` would do nothing at all. made: see `refuse`."""
     try:
         if before:
-            refuse(before, wish)
+            refuse(before, wish, made=made)
     except OhmykubeError as error:
-        return list(getattr(error, "errors", [error]))
+        return each(error)
     return []
 
 
@@ -63,6 +63,11 @@ def _changes(before: Cluster, wish: Cluster) -> Iterator[Step]:
                 yield Step("mark", f"group {name}", f"{key} {_shown(now[key])}")
     for path, was, now in _differences(old, new):
         yield Step("change", path, f"{_shown(was)} -> {_shown(now)}")
+    for kind in changed_documents(before, wish):
+        yield Step("change", "spec.kubeadm.config", kind)
+    patches, were = wish.spec.kubeadm.read.patches, before.spec.kubeadm.read.patches
+    for name in sorted(name for name in patches.keys() | were.keys() if patches.get(name) != were.get(name)):
+        yield Step("change", "spec.kubeadm.patches", f"{name}, for nodes that are made from now on")
 
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any], path: str = "spec") -> Iterator[tuple[str, Any, Any]]:

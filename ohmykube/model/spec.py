@@ -173,10 +173,19 @@ class Storage(Model):
     csi: Literal["local-path", "none"] = "local-path"
 
 
+class KubeadmRead(Model):
+    """What the user's own files for kubeadm said: documents, and patches by the name of their file."""
+
+    documents: tuple[dict[str, Any], ...] = ()
+    patches: dict[str, str] = {}
+
+
 class Kubeadm(Model):
-    """`config`: a file with kubeadm documents of the user's own, merged over ours."""
+    """`config`: a file with kubeadm documents of your own, merged over ours. `patches`: a folder of patches."""
 
     config: str = ""
+    patches: str = ""
+    read: KubeadmRead = KubeadmRead()  # written by ohmykube, so that no later verb depends on these files
 
 
 class Host(Model):

@@ -14,6 +14,7 @@ CONTROL_PLANE_MEMORY = 1700 * 2**20
 CONTROL_PLANE_CPU = 2
 WORKER_MEMORY = 512 * 2**20
 SMALLEST_DISK = 5 * 2**30
+OLDEST = (1, 31)  # it has kubeadm.k8s.io/v1beta4, and NodeSwap without a feature gate
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,9 @@ def _version(cluster: Cluster, supported: tuple[str, ...]) -> Iterator[Problem]:
             f"{version} is not in the catalogue",
             nearest(version, supported) + "; a catalogue overlay (--catalogue) can add it",
         )
+    elif tuple(int(part) for part in version[1:].split(".")[:2]) < OLDEST:
+        words = f"{version} does not know the kubeadm documents that are written here (v1beta4)"
+        yield Problem(("spec", "kubernetesVersion"), words, "v1.31 and later do")
 
 
 def _sizes(cluster: Cluster) -> Iterator[Problem]:

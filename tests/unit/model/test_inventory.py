@@ -35,7 +35,7 @@ def state(cluster, tmp_path, *, lost=()):
 
 
 def test_groups_hosts_and_variables(cluster, tmp_path):
-    made = cluster_inventory.build(cluster.as_data(), state(cluster, tmp_path), [{"kind": "ClusterConfiguration"}])
+    made = cluster_inventory.build(cluster.as_data(), state(cluster, tmp_path))
     assert made.groups == {
         "control_plane": ["dev-control-plane-1"],
         "workers": ["dev-worker-1", "dev-big-ones-1"],
@@ -61,15 +61,28 @@ def test_groups_hosts_and_variables(cluster, tmp_path):
     assert "HostKeyAlias=dev-big-ones-1" in big["ansible_ssh_common_args"]
 
 
+def test_the_users_documents_and_what_ipvs_needs(cluster, tmp_path):
+    data = cluster.as_data()
+    assert cluster_inventory.build(data, state(cluster, tmp_path)).variables["node_kernel_modules"] == []
+    proxy = {"kind": "KubeProxyConfiguration", "mode": "ipvs"}
+    data["spec"]["kubeadm"]["read"] = {"documents": [proxy], "patches": {"etcd.yaml": "a: b"}}
+    variables = cluster_inventory.build(data, state(cluster, tmp_path)).variables
+    assert variables["kubeadm_config"] == [proxy]
+    assert variables["kubeadm_patches"] == {"etcd.yaml": "a: b"}
+    assert variables["node_kernel_modules"] == ["ip_vs", "ip_vs_rr", "ip_vs_wrr", "ip_vs_sh"]
+    del data["spec"]["kubeadm"]["read"]  # as an older version wrote it
+    assert cluster_inventory.build(data, state(cluster, tmp_path)).variables["kubeadm_config"] == []
+
+
 def test_a_machine_without_an_address_is_named(cluster, tmp_path):
     with pytest.raises(OhmykubeError, match="no address is known for dev-worker-1"):
-        cluster_inventory.build(cluster.as_data(), state(cluster, tmp_path, lost=("dev-worker-1",)), [])
+        cluster_inventory.build(cluster.as_data(), state(cluster, tmp_path, lost=("dev-worker-1",)))
 
 
 def test_a_reset_needs_no_control_plane(cluster, tmp_path):
     """Of an `up` that died early perhaps a worker alone was taken."""
     seen = state(cluster, tmp_path)
-    made = cluster_inventory.build(cluster.as_data(), {**seen, "machines": seen["machines"][1:]}, [])
+    made = cluster_inventory.build(cluster.as_data(), {**seen, "machines": seen["machines"][1:]})
     assert made.groups["control_plane"] == []
     assert sorted(made.hosts) == ["dev-big-ones-1", "dev-worker-1"]
 

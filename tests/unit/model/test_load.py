@@ -12,7 +12,7 @@ from ohmykube.model.load import WORKERS, Given
 from ohmykube.model.machines import wanted
 
 DEFAULTS = {("spec", "provider"): "lima", ("spec", "kubernetesVersion"): "v1.36.4"}
-VERSIONS = ("v1.37.1", "v1.36.4", "v1.35.8")
+VERSIONS = ("v1.37.1", "v1.36.4", "v1.35.8", "v1.30.9")
 
 
 def build(text="", *given, name="dev"):
@@ -75,6 +75,7 @@ def test_all_problems_at_once_each_with_its_line_and_a_suggestion():
         ("spec: {network: {cni: none}}", "cannot start without a pod network"),
         ("spec: {network: {addressPool: 10.0.0.9-10.0.0.1}}", "ends before it begins"),
         ("spec: {kubernetesVersion: v1.12.0}", "not in the catalogue"),
+        ("spec: {kubernetesVersion: v1.30.9}", "does not know the kubeadm documents.*v1.31 and later"),
         ("spec: {kubernetesVersion: latest}", "no Kubernetes version"),
         ("spec: {workers: [{name: a}, {name: a}]}", "names two groups"),
         ("spec: {workers: [{name: control-plane}]}", "is spec.controlPlane"),
@@ -112,6 +113,11 @@ def test_a_worker_flag_is_refused_where_it_is_not_clear_which_group_it_means():
 
 def test_a_flag_with_a_bad_value_is_named_by_its_flag():
     assert "(--master-memory)" in problems("", Given(("spec", "controlPlane", "memory"), "lots", "--master-memory"))[0]
+
+
+def test_a_flag_for_what_is_no_mapping_in_the_file_leaves_the_problem_to_its_line():
+    found = problems("spec:\n  network: 3\n", Given(("spec", "network", "cni"), "none", "--cni"))
+    assert any("spec.network" in line and "dev.yaml:2" in line for line in found)
 
 
 json_like = st.recursive(

@@ -62,6 +62,25 @@ def test_what_would_be_refused_is_told_with_the_rest():
     assert refusals(cluster(), cluster()) == []
 
 
+def test_what_kubeadm_has_read_cannot_change_once_the_cluster_was_ready():
+    def reads(kind, **patches):
+        document = {"apiVersion": "v1", "kind": kind}
+        return cluster(f"spec: {{kubeadm: {{read: {{documents: [{document}], patches: {patches}}}}}}}")
+
+    kubelet, join = reads("KubeletConfiguration"), reads("JoinConfiguration", x="1")
+    assert [error.code for error in refusals(cluster(), kubelet)] == ["spec.fixed"]
+    assert refusals(cluster(), join) == []
+    assert refusals(cluster(), kubelet, made=False) == []
+    swap = cluster("spec: {swap: true}")
+    assert [error.context["path"] for error in refusals(cluster(), swap)] == ["spec.swap"]
+    assert refusals(cluster(), swap, made=False) == []
+    assert steps(kubelet, join, running(join)) == [
+        Step("change", "spec.kubeadm.config", "JoinConfiguration"),
+        Step("change", "spec.kubeadm.config", "KubeletConfiguration"),
+        Step("change", "spec.kubeadm.patches", "x, for nodes that are made from now on"),
+    ]
+
+
 def test_a_file_that_says_nothing_of_gaps_keeps_the_names_of_nodes():
     before = remove(cluster(), ["dev-worker-1"])
     file = cluster("spec: {workers: [{name: worker, count: 2}, {name: big}]}")

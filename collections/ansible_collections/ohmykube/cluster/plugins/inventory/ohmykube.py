@@ -85,9 +85,7 @@ class InventoryModule(BaseInventoryPlugin):
         folder = home / "clusters" / name
         cluster = yaml.safe_load(_text(folder / "cluster.yaml", f"there is no cluster {name!r}"))
         state = json.loads(_text(folder / "state.json", f"the cluster {name!r} has no machines yet"))
-        config = cluster["spec"]["kubeadm"]["config"]
-        documents = list(yaml.safe_load_all(_text(Path(config), "spec.kubeadm.config names it"))) if config else []
-        return cluster_inventory.build(cluster, state, documents)
+        return cluster_inventory.build(cluster, state)
 
 
 def _text(path: Path, words: str) -> str:

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError
+from ansible_collections.ohmykube.cluster.plugins.module_utils.kubeadm_config.enforced import Node
 
 API_PORT = 6443
+_IPVS = ("ip_vs", "ip_vs_rr", "ip_vs_wrr", "ip_vs_sh")  # what kube-proxy needs of the kernel
 # Roles that look things up in the catalogue.
 _FETCHING = ("cache_distribute", "containerd", "flannel", "kubeadm", "local_path", "metallb")
 
@@ -24,11 +26,8 @@ class Inventory:
     hosts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
-def build(cluster: Mapping[str, Any], state: Mapping[str, Any], kubeadm_config: Sequence[Any]) -> Inventory:
-    """kubeadm_config: the documents of the user's own kubeadm file.
-
-    Raises OhmykubeError `inventory.unreachable`.
-    """
+def build(cluster: Mapping[str, Any], state: Mapping[str, Any]) -> Inventory:
+    """Raises OhmykubeError `inventory.unreachable`."""
     spec, name = cluster["spec"], cluster["metadata"]["name"]
     machines = state["machines"]
     lost = [machine["name"] for machine in machines if not (machine["ssh"] and machine["seen"]["address"])]
@@ -44,7 +43,7 @@ def build(cluster: Mapping[str, Any], state: Mapping[str, Any], kubeadm_config: 
         groups.setdefault("group_" + machine["group"].replace("-", "_"), []).append(machine["name"])
     return Inventory(
         groups=groups,
-        variables={**_common(cluster, state, kubeadm_config), **spec["vars"]},
+        variables={**_common(cluster, state), **spec["vars"]},
         hosts={machine["name"]: _host(cluster, machine, api_address(cluster, state)) for machine in machines},
     )
 
@@ -54,33 +53,88 @@ def endpoint(name: str) -> str:
     return f"{name}.ohmykube.internal"
 
 
-def _common(cluster: Mapping[str, Any], state: Mapping[str, Any], kubeadm_config: Sequence[Any]) -> dict[str, Any]:
-    spec, name = cluster["spec"], cluster["metadata"]["name"]
-    network, machines = spec["network"], state["machines"]
-    plane, shared = _plane(machines), _shared(network, state)
-    pool = network["addressPool"]
+def _common(cluster: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, Any]:
+    spec = cluster["spec"]
+    network, pool = spec["network"], spec["network"]["addressPool"]
     return {
         "node_swap": spec["swap"],
+        "node_kernel_modules": list(_IPVS) if proxy_mode(spec) == "ipvs" else [],
         **{f"{role}_catalogues": state["catalogues"] for role in _FETCHING},
         "containerd_registries": spec["registries"],
+        **_kubeadm(cluster, state),
+        "cluster_cni": network["cni"],
+        "cluster_csi": spec["storage"]["csi"],
+        "cluster_load_balancer": network["loadBalancer"],
+        "flannel_pod_cidr": network["podCIDR"],
+        "flannel_interface_can_reach": _plane(state["machines"]),
+        "verify_nodes_ready": network["cni"] != "none",
+        "metallb_address_pool": state["addressPool"] if pool == "auto" else pool,
+    }
+
+
+def _kubeadm(cluster: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, Any]:
+    spec, name = cluster["spec"], cluster["metadata"]["name"]
+    network, shared = spec["network"], _shared(spec["network"], state)
+    read = _read(spec)
+    return {
         "kubeadm_version": spec["kubernetesVersion"],
         "kubeadm_cluster_name": name,
         "kubeadm_endpoint": f"{endpoint(name)}:{API_PORT}",
-        "kubeadm_endpoint_address": shared if _several(machines) else "",
+        "kubeadm_endpoint_address": shared if _several(state["machines"]) else "",
         "kubeadm_sans": [shared] if shared else [],  # also of one control plane, which may become one of several
         "kubeadm_pod_cidr": network["podCIDR"],
         "kubeadm_service_cidr": network["serviceCIDR"],
         "kubeadm_proxy_mode": network["proxyMode"],
         "kubeadm_swap": spec["swap"],
-        "kubeadm_config": list(kubeadm_config),
-        "cluster_cni": network["cni"],
-        "cluster_csi": spec["storage"]["csi"],
-        "cluster_load_balancer": network["loadBalancer"],
-        "flannel_pod_cidr": network["podCIDR"],
-        "flannel_interface_can_reach": plane,
-        "verify_nodes_ready": network["cni"] != "none",
-        "metallb_address_pool": state["addressPool"] if pool == "auto" else pool,
+        "kubeadm_config": read["documents"],
+        "kubeadm_patches": read["patches"],
     }
+
+
+def kubeadm_node(cluster: Mapping[str, Any], state: Mapping[str, Any], machine: Mapping[str, Any]) -> Node:
+    """What the role kubeadm knows of a machine. One that does not exist yet has words for its address.
+
+    machine: its record in the state.
+    """
+    spec, name = cluster["spec"], machine["name"]
+    said = {
+        "kubeadm_node_address": (machine["seen"] or {}).get("address") or f"<address of {name}>",
+        "kubeadm_control_plane_tainted": any(other["role"] == "worker" for other in state["machines"]),
+        "kubeadm_provider_config": [],
+        **_kubeadm(cluster, state),
+        **machine["variables"],
+        **spec["vars"],
+        **_group(spec, machine)["vars"],
+    }
+    keys = ("cluster_name", "version", "endpoint", "pod_cidr", "service_cidr", "proxy_mode")
+    return Node(
+        name=name,
+        address=str(said["kubeadm_node_address"]),
+        control_plane=machine["role"] == "control-plane",
+        tainted=said["kubeadm_control_plane_tainted"] is True,
+        swap=said["kubeadm_swap"] is True,
+        sans=_items(said["kubeadm_sans"]),
+        provider_config=_items(said["kubeadm_provider_config"]),
+        **{key: str(said[f"kubeadm_{key}"]) for key in keys},
+    )
+
+
+def _items(value: Any) -> tuple[Any, ...]:
+    """Of a variable that may be a template, which only Ansible can tell."""
+    return tuple(value) if isinstance(value, (list, tuple)) else ()
+
+
+def proxy_mode(spec: Mapping[str, Any]) -> str:
+    """kube-proxy's, which a document of the user's own may name."""
+    named = [
+        document.get("mode") for document in _read(spec)["documents"] if document["kind"] == "KubeProxyConfiguration"
+    ]
+    return next(filter(None, named), spec["network"]["proxyMode"])
+
+
+def _read(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the user's own files for kubeadm say; clusters of older versions have none."""
+    return spec["kubeadm"].get("read") or {"documents": [], "patches": {}}
 
 
 def api_address(cluster: Mapping[str, Any], state: Mapping[str, Any]) -> str:
