@@ -68,7 +68,16 @@ def test_node_prepares_once_and_undoes_all(machine: Machine) -> None:
 
 def test_node_leaves_swap_when_asked(machine: Machine) -> None:
     machine.write("/etc/fstab", "#ohmykube# /swapfile none swap sw 0 0\n")
+    machine.write("/sys/fs/cgroup/cgroup.controllers", "memory\n")
     assert "swap on" in results(node, machine, {**NODE, "swap": True})["changes"]
+
+
+def test_node_refuses_swap_where_nothing_could_limit_it(machine: Machine) -> None:
+    before = _files(machine)
+    with pytest.raises(OhmykubeError, match="cgroup v1") as caught:
+        results(node, machine, {**NODE, "swap": True})
+    assert caught.value.code == "node.swap"
+    assert _files(machine) == before
 
 
 def test_service_starts_once_and_hides_secrets(machine: Machine) -> None:

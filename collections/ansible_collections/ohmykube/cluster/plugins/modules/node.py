@@ -24,7 +24,8 @@ options:
     default: present
   swap:
     description:
-      - V(true) leaves swap as it is, and takes back what an earlier run with V(false) did.
+      - V(true) leaves swap as it is, and takes back what an earlier run with V(false) did. A machine with cgroup v1 is
+        refused, since nothing could limit there what pods take of it.
       - V(false) switches it off and comments its lines in C(/etc/fstab), so that O(state=absent) can restore them.
     type: bool
     default: false
@@ -166,6 +167,8 @@ def prepare(options: dict[str, Any], host: Host, *, check_mode: bool) -> dict[st
         *time.changes,
     ]
     known = facts.gather(host, options["reach"])
+    if options["swap"]:
+        swap.refuse_old_cgroups(known)
     if not check_mode:
         apply_all(changes)
     warnings = list(parameters.warnings)

@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
+from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError
 from ansible_collections.ohmykube.cluster.plugins.module_utils.files import Change, plan_file
 from ansible_collections.ohmykube.cluster.plugins.module_utils.host import Host
 
@@ -13,6 +15,17 @@ FSTAB = "/etc/fstab"
 _MARK = "#ohmykube# "
 # Pages come back from the disk: minutes on a slow one.
 _SWAPOFF_SECONDS = 300.0
+
+
+def refuse_old_cgroups(facts: Mapping[str, object]) -> None:
+    """Raise OhmykubeError `node.swap` where pods cannot use swap. facts: those of node/facts.py."""
+    if facts["cgroup_version"] != 2:
+        raise OhmykubeError(
+            "node.swap",
+            "pods cannot use swap on this machine: its controllers are those of cgroup v1",
+            hint="a kernel booted with systemd.unified_cgroup_hierarchy=1 has v2; or leave swap off (spec.swap: false)",
+            exit_code=2,
+        )
 
 
 def plan_off(host: Host) -> list[Change]:
