@@ -22,6 +22,7 @@ VERBS = {
     "status": ("look", "Show one cluster: machines and nodes."),
     "shell": ("access", "Open a shell on a node, or run a command there."),
     "kubeconfig": ("access", "Print the cluster's kubeconfig."),
+    "config": ("config", "Show and check cluster files, and what kubeadm is given."),
     "doctor": ("doctor", "Find what is wrong, and mend it."),
     "logs": ("logs", "Collect all that a bug report needs, without secrets."),
     "chaos": ("chaos", "Make nodes fail for a while, and heal them."),
