@@ -1,8 +1,10 @@
 """Make the machines, start them, and record how they were seen."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from ohmykube import ssh
+from ohmykube.errors import OhmykubeError, raise_all
 from ohmykube.model.machines import Machine, MachineSpec
 from ohmykube.phases.base import Context, in_parallel
 from ohmykube.store.state import MachineRecord
@@ -83,3 +85,20 @@ def running_planes(context: Context) -> list[Machine]:
     seen = {machine.name: machine for machine in context.provider.machines()}
     wished = [machine.name for machine in context.machines if machine.role == "control-plane"]
     return [seen[name] for name in wished if name in seen and seen[name].status == "running"]
+
+
+def delete_machines(context: Context, phase: str, names: Sequence[str]) -> None:
+    """Each is tried; where one stays, the verb ends partly done, and again finishes it."""
+    failed: list[OhmykubeError] = []
+
+    def delete(name: str) -> None:
+        context.step(phase, "delete the machine", name)
+        try:
+            context.provider.delete(name)
+        except OhmykubeError as error:
+            error.exit_code = 3
+            failed.append(error)
+
+    in_parallel(names, delete, workers=context.parallel)
+    context.changed += len(names) - len(failed)
+    raise_all(failed)

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from ohmykube.errors import OhmykubeError, raise_all
+from ohmykube.errors import OhmykubeError
 from ohmykube.model.machines import wanted
 from ohmykube.model.members import remove
 from ohmykube.model.spec import Cluster
-from ohmykube.phases.base import Context, execute, in_parallel
-from ohmykube.phases.machines import running_planes, save
+from ohmykube.phases.base import Context, execute
+from ohmykube.phases.machines import delete_machines, running_planes, save
 
 DRAIN_TIMEOUT = 120  # seconds
 
@@ -63,7 +63,7 @@ class RemoveNodes:
         self._leave(context, removal)
         if not context.provider.owns_machines:
             context.changed += context.playbooks.run("reset", self._steps(context), limit=removal.nodes)
-        self._delete(context, removal.nodes)
+        delete_machines(context, self.title, removal.nodes)  # one that stays keeps all of them in the wish
         context.cluster, context.machines = removal.wish, wanted(removal.wish)
         context.folder.write_spec(context.cluster.as_data())
         context.state = replace(context.state, adding=())
@@ -79,22 +79,6 @@ class RemoveNodes:
         }
         staying = [machine.name for machine in running_planes(context) if machine.name not in removal.nodes]
         context.changed += context.playbooks.run("remove", self._steps(context), variables=variables, limit=staying)
-
-    def _delete(self, context: Context, names: Sequence[str]) -> None:
-        """One that stays keeps all of them in the wish: the verb ends partly done, and again finishes it."""
-        failed: list[OhmykubeError] = []
-
-        def delete(name: str) -> None:
-            context.step(self.title, "delete the machine", name)
-            try:
-                context.provider.delete(name)
-            except OhmykubeError as error:
-                error.exit_code = 3
-                failed.append(error)
-
-        in_parallel(names, delete, workers=context.parallel)
-        context.changed += len(names) - len(failed)
-        raise_all(failed)
 
     def _steps(self, context: Context) -> Callable[[str, str], None]:
         return lambda node, text: context.step(self.title, text, node)

@@ -71,15 +71,14 @@ options:
     description: Seconds that C(kubeadm init), or the API server of a finished control plane, may take.
     type: int
     default: 300
+extends_documentation_fragment:
+  - ohmykube.cluster.attributes
 attributes:
   check_mode:
-    description: Can run in check mode and return what would change, without changing anything.
     support: full
   diff_mode:
-    description: Returns what changed.
     support: none
   idempotent:
-    description: A second run with the same options changes nothing.
     support: full
 """
 

@@ -51,15 +51,14 @@ options:
     description: Seconds that C(kubeadm join) may take.
     type: int
     default: 180
+extends_documentation_fragment:
+  - ohmykube.cluster.attributes
 attributes:
   check_mode:
-    description: Can run in check mode and return what would change, without changing anything.
     support: full
   diff_mode:
-    description: Returns what changed.
     support: none
   idempotent:
-    description: A second run with the same options changes nothing.
     support: full
 """
 

@@ -31,16 +31,16 @@ options:
     description: Kubernetes version, with its leading v. It is needed for O(control_planes).
     type: str
     default: ""
+extends_documentation_fragment:
+  - ohmykube.cluster.attributes
 attributes:
   check_mode:
-    description: Can run in check mode and return what would change, without changing anything.
     support: full
   diff_mode:
-    description: Returns what changed.
     support: none
   idempotent:
-    description: Each run makes a token, which counts as no change of the cluster; forgetting a node does.
     support: none
+    details: Each run makes a token, which counts as no change of the cluster; forgetting a node does.
 """
 
 EXAMPLES = r"""

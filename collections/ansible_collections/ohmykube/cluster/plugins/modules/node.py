@@ -55,15 +55,14 @@ options:
     description: An address; the returned interface and address are those that can reach it. Empty, the default route.
     type: str
     default: ""
+extends_documentation_fragment:
+  - ohmykube.cluster.attributes
 attributes:
   check_mode:
-    description: Can run in check mode and return what would change, without changing anything.
     support: full
   diff_mode:
-    description: Returns what changed, or would change, item by item.
     support: full
   idempotent:
-    description: A second run with the same options changes nothing.
     support: full
 """
 
