@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from ohmykube.cli import complete
 from ohmykube.cli.options import Verb
 from ohmykube.cli.wiring import Session
 from ohmykube.errors import OhmykubeError
@@ -76,7 +77,7 @@ Examples:
   ohmykube delete dev-worker-2 dev-worker-3 --force    whatever holds them back
 """,
 )
-@click.argument("nodes", nargs=-1, required=True, metavar="NODE...")
+@click.argument("nodes", nargs=-1, required=True, metavar="NODE...", shell_complete=complete.nodes)
 @click.option("-f", "--force", is_flag=True, help="Lose volumes on the node, and pods that cannot move.")
 @click.option(
     "--timeout",
