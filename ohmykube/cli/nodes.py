@@ -49,6 +49,8 @@ def add_command(session: Session, /, count: int, role: Role, group: str, **flags
 
     Where one does not become Ready it is taken away again, and the cluster is as before.
     """
+    if role == "control-plane" and group != DEFAULT_GROUP:
+        raise click.UsageError("control planes are of no group of workers: leave --group out")
     with session.locked(session.folder().name, "add") as folder:
         session.finished(folder)
         before = _settled(session, folder)

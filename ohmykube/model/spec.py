@@ -89,12 +89,12 @@ def _bytes(value: object) -> int:
 
 
 def _check_address(value: str) -> str:
-    from ipaddress import ip_address
+    from ipaddress import IPv4Address
 
     try:
-        return value if value == "auto" else str(ip_address(value))
+        return value if value == "auto" else str(IPv4Address(value))
     except ValueError as error:
-        raise ValueError(f"{value!r} is no IP address") from error
+        raise ValueError(f"{value!r} is no IPv4 address") from error
 
 
 Name = Annotated[str, AfterValidator(check_name)]

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 
 from ohmykube.model.document import Path, nearest
 from ohmykube.model.quantity import format_bytes
@@ -30,6 +30,7 @@ def check(cluster: Cluster, supported_versions: tuple[str, ...]) -> list[Problem
         *_sizes(cluster),
         *_names(cluster),
         *_networks(cluster),
+        *_shared_address(cluster),
         *_pods(cluster),
         *_hosts(cluster),
     ]
@@ -107,6 +108,25 @@ def _networks(cluster: Cluster) -> Iterator[Problem]:
             ("spec", "network", "serviceCIDR"),
             f"{services} is larger than the API server accepts (/{services.max_prefixlen - 20})",
         )
+
+
+def _shared_address(cluster: Cluster) -> Iterator[Problem]:
+    network, path = cluster.spec.network, ("spec", "network", "apiAddress")
+    if network.api_address == "auto":
+        return
+    if any(host.address == network.api_address for host in cluster.spec.hosts):
+        yield Problem(path, f"{network.api_address} is a host's own", "name one that is free")
+    if network.load_balancer != "none" and _in_pool(network.api_address, network.address_pool):
+        yield Problem(path, f"{network.api_address} is in the addressPool of load balancers", "name one outside of it")
+
+
+def _in_pool(address: str, pool: str) -> bool:
+    if pool in ("auto", ""):
+        return False
+    if "/" in pool:
+        return ip_address(address) in ip_network(pool)
+    first, last = (ip_address(part.strip()) for part in pool.split("-"))
+    return first.version == 4 and int(first) <= int(ip_address(address)) <= int(last)
 
 
 def _pods(cluster: Cluster) -> Iterator[Problem]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ohmykube.errors import OhmykubeError
-from ohmykube.model.machines import wanted
+from ohmykube.model.machines import Machine, wanted
 from ohmykube.model.members import remove
 from ohmykube.model.spec import Cluster
 from ohmykube.phases.base import Context, execute
@@ -70,18 +70,33 @@ class RemoveNodes:
         save(context)
 
     def _leave(self, context: Context, removal: Removal) -> None:
-        running = {machine.name for machine in context.provider.machines() if machine.status == "running"}
+        machines = context.provider.machines()
+        running = {machine.name for machine in machines if machine.status == "running"}
         variables = {
             "remove_nodes": list(removal.nodes),
             "remove_dead": [name for name in removal.nodes if name not in running],
+            "remove_addresses": _addresses(context, machines, removal.nodes),
             "remove_force": removal.force,
             "remove_timeout": removal.timeout,
         }
         staying = [machine.name for machine in running_planes(context) if machine.name not in removal.nodes]
+        if not staying:
+            raise OhmykubeError(
+                "node.no-plane",
+                f"no control plane that stays is running, so {', '.join(removal.nodes)} cannot leave the cluster",
+                hint=f"`ohmykube start --name {context.cluster.name}` switches them on",
+            )
         context.changed += context.playbooks.run("remove", self._steps(context), variables=variables, limit=staying)
 
     def _steps(self, context: Context) -> Callable[[str, str], None]:
         return lambda node, text: context.step(self.title, text, node)
+
+
+def _addresses(context: Context, machines: Sequence[Machine], names: Sequence[str]) -> list[str]:
+    """Those that they have, or had when they were seen last."""
+    seen = {record.name: record.seen.address for record in context.state.machines if record.seen}
+    seen |= {machine.name: machine.address for machine in machines if machine.address}
+    return [seen[name] for name in names if name in seen]
 
 
 def _planes(context: Context) -> list[str]:

@@ -74,6 +74,55 @@ def test_a_reset_needs_no_control_plane(cluster, tmp_path):
     assert sorted(made.hosts) == ["dev-big-ones-1", "dev-worker-1"]
 
 
+def several(tmp_path, *, count=3, wished="auto", given="10.1.0.254"):
+    text = f"spec: {{controlPlane: {{count: {count}}}, workers: [{{name: worker}}], network: {{apiAddress: {wished}}}}}"
+    defaults = {("spec", "provider"): "nspawn", ("spec", "kubernetesVersion"): "v1.36.4"}
+    wish = load.build("dev", document=parse(text, "f"), defaults=defaults, supported_versions=("v1.36.4",))
+    return wish.as_data(), {**state(wish, tmp_path), "apiAddress": given}
+
+
+@pytest.mark.parametrize(("wished", "shared"), [("auto", "10.1.0.254"), ("10.1.0.9", "10.1.0.9")])
+def test_several_control_planes_are_found_at_the_address_that_they_share(tmp_path, wished, shared):
+    wish, seen = several(tmp_path, wished=wished)
+    made = cluster_inventory.build(wish, seen, [])
+    assert made.groups["control_plane"] == [f"dev-control-plane-{number}" for number in (1, 2, 3)]
+    assert cluster_inventory.api_address(wish, seen) == shared
+    for host in made.hosts.values():
+        assert host["node_hosts"][1] == {"name": "dev.ohmykube.internal", "address": shared}
+    assert made.variables["kubeadm_endpoint_address"] == shared
+    assert made.variables["kubeadm_sans"] == [shared]
+    assert made.variables["kubeadm_endpoint"] == "dev.ohmykube.internal:6443"
+    assert made.variables["flannel_interface_can_reach"] == "10.1.0.1"  # not what moves from one to another
+
+
+def test_one_control_plane_is_found_at_its_own_and_can_become_one_of_several(tmp_path):
+    wish, seen = several(tmp_path, count=1)
+    made = cluster_inventory.build(wish, seen, [])
+    assert cluster_inventory.api_address(wish, seen) == "10.1.0.1"
+    assert made.hosts["dev-worker-1"]["node_hosts"][1]["address"] == "10.1.0.1"
+    assert made.variables["kubeadm_endpoint_address"] == ""
+    assert made.variables["kubeadm_sans"] == ["10.1.0.254"]
+
+
+def test_what_older_versions_have_written_has_no_address_to_share(tmp_path):
+    wish, seen = several(tmp_path, count=1)
+    del wish["spec"]["network"]["apiAddress"], seen["apiAddress"]
+    made = cluster_inventory.build(wish, seen, [])
+    assert (made.variables["kubeadm_endpoint_address"], made.variables["kubeadm_sans"]) == ("", [])
+
+
+def test_the_shared_address_needs_its_image_and_one_control_plane_none(tmp_path):
+    for count, wanted_images in ((1, []), (3, [{"component": "kube_vip", "version": ""}])):
+        spec = several(tmp_path, count=count)[0]["spec"]
+        assert requirements.control_planes(spec) == count
+        assert requirements.images(spec) == wanted_images
+    hosts = [{"role": role} for role in ("control-plane", "worker", "control-plane")]
+    static = {"provider": "static", "hosts": hosts, "controlPlane": {"count": 1}}  # that count is nobody's
+    assert requirements.control_planes(static) == 2
+    assert requirements.images(static)
+    assert not requirements.images({**static, "hosts": hosts[:2]})
+
+
 def test_what_is_not_wanted_is_not_required(cluster):
     spec = cluster.as_data()["spec"]
     assert [item["component"] for item in requirements.manifests(spec)] == ["flannel", "local_path", "metallb"]

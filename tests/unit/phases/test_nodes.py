@@ -104,6 +104,7 @@ def test_a_deleted_node_is_emptied_first_and_forgotten_last(cluster):
     assert told == {
         "remove_nodes": ["dev-worker-1"],
         "remove_dead": ["dev-worker-1"],
+        "remove_addresses": ["10.0.0.2"],
         "remove_force": False,
         "remove_timeout": 9,
     }

@@ -25,6 +25,11 @@ options:
     type: list
     elements: str
     default: []
+  addresses:
+    description: Addresses of O(nodes). etcd knows a control plane that never came up by nothing else.
+    type: list
+    elements: str
+    default: []
   force:
     description: Whether to lose what holds a node back, volumes on its disk, pods that nothing makes anew.
     type: bool
@@ -52,7 +57,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 removed:
-  description: The nodes that were there.
+  description: The nodes that were there, as objects or as members of etcd.
   returned: success
   type: list
   elements: str
@@ -70,6 +75,7 @@ from ansible_collections.ohmykube.cluster.plugins.module_utils.report import run
 ARGUMENTS = {
     "nodes": {"type": "list", "elements": "str", "required": True},
     "dead": {"type": "list", "elements": "str", "default": []},
+    "addresses": {"type": "list", "elements": "str", "default": []},
     "force": {"type": "bool", "default": False},
     "timeout": {"type": "int", "default": 120},
 }

@@ -104,8 +104,8 @@ def run(options: dict[str, Any], host: Host, *, check_mode: bool) -> dict[str, A
     if needed and not check_mode:
         setup = Setup(options["config"], options["patches"], options["static_pods"], plane)
         kubeadm.join(setup, timeout=options["timeout"])
-    elif plane and not check_mode:
-        placed = kubeadm.place_pods(options["static_pods"])
+    elif plane and not needed:
+        placed = kubeadm.place_pods(options["static_pods"], dry_run=check_mode)
     if old and not check_mode:
         moving.settle(host, Kubectl(host, KUBELET), options["node"], options["address"])
     return {"changed": bool(old) or needed or placed}
