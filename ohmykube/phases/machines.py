@@ -9,8 +9,6 @@ from ohmykube.model.machines import Machine, MachineSpec
 from ohmykube.phases.base import Context, in_parallel
 from ohmykube.store.state import MachineRecord
 
-BOOT_TIMEOUT = 300.0  # seconds from power-on until ssh answers; a virtual machine without KVM takes its time
-
 
 class RecordWish:
     """Written before the first machine is made, so that a run killed at any moment leaves what `down` needs."""
@@ -54,9 +52,14 @@ class ReachMachines:
         return True
 
     def run(self, context: Context) -> None:
-        wanted = {machine.name for machine in context.targets}
-        targets = [seen.ssh for seen in context.provider.machines() if seen.name in wanted and seen.ssh]
-        in_parallel(targets, lambda target: ssh.wait(target, timeout=BOOT_TIMEOUT), workers=len(targets))
+        """Raises OhmykubeError `machine.stopped` for one that goes off meanwhile, `ssh.unreachable` else."""
+
+        def reach(machine: MachineSpec) -> None:
+            target = _running(context, machine.name).ssh
+            if target:
+                ssh.wait(target, timeout=context.provider.boot_timeout, look=lambda: _running(context, machine.name))
+
+        in_parallel(context.targets, reach, workers=len(context.targets))
         save(context)
 
 
@@ -85,6 +88,19 @@ def running_planes(context: Context) -> list[Machine]:
     seen = {machine.name: machine for machine in context.provider.machines()}
     wished = [machine.name for machine in context.machines if machine.role == "control-plane"]
     return [seen[name] for name in wished if name in seen and seen[name].status == "running"]
+
+
+def _running(context: Context, name: str) -> Machine:
+    seen = {machine.name: machine for machine in context.provider.machines()}.get(name)
+    if seen and seen.status == "running":
+        return seen
+    state = f"{seen.status} {seen.detail}".strip() if seen else "gone"
+    raise OhmykubeError(
+        "machine.stopped",
+        f"{name} does not run any more, but is {state}",
+        hint="the same command again starts it",
+        context={"machine": name},
+    )
 
 
 def delete_machines(context: Context, phase: str, names: Sequence[str]) -> None:
