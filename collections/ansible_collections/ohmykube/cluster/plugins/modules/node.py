@@ -123,6 +123,9 @@ ansible_facts:
         address:
           description: This machine's address on that interface; empty without a route.
           type: str
+        placed:
+          description: Whether files of M(ohmykube.cluster.node_files) are there.
+          type: bool
 """
 
 from typing import Any
