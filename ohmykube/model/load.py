@@ -1,6 +1,6 @@
 """From layers to one validated cluster: defaults < file < environment < flags. Every problem is reported at once."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from ohmykube.errors import OhmykubeError, raise_all
 from ohmykube.model import validate
 from ohmykube.model.document import Document, Path, merge, nearest
 from ohmykube.model.spec import API_VERSION, Cluster, check_name
+from ohmykube.model.validate import Problem
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,13 @@ def build(
     given: tuple[Given, ...] = (),
     defaults: Mapping[Path, Any],
     supported_versions: tuple[str, ...],
+    check: Callable[[Cluster], list[Problem]] = lambda _: [],
 ) -> Cluster:
     """The cluster that the layers describe.
 
     name: wins over the file's metadata.name where it is not empty. defaults: values that depend on this computer
-    (`spec.provider`, `spec.kubernetesVersion`). Raises OhmykubeError with exit code 2, or a group of them.
+    (`spec.provider`, `spec.kubernetesVersion`). check: what else must be so, beyond the cluster file itself. Raises
+    OhmykubeError with exit code 2, or a group of them.
     """
     base = Document({"apiVersion": API_VERSION, "kind": "Cluster", "metadata": {}, "spec": {}})
     for path, value in defaults.items():
@@ -56,9 +59,8 @@ def build(
     except ValidationError as error:
         raise_all([_translate(merged, problem) for problem in error.errors(include_url=False)])
         raise  # not reached: a ValidationError names at least one problem
-    raise_all(
-        [_problem(merged, found.path, found.words, found.hint) for found in validate.check(cluster, supported_versions)]
-    )
+    problems = [*validate.check(cluster, supported_versions), *check(cluster)]
+    raise_all([_problem(merged, found.path, found.words, found.hint) for found in problems])
     return cluster
 
 

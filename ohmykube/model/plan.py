@@ -8,12 +8,12 @@ from ohmykube.errors import OhmykubeError
 from ohmykube.model.changes import refuse
 from ohmykube.model.machines import Machine, MachineSpec, wanted
 from ohmykube.model.quantity import format_bytes
-from ohmykube.model.spec import Cluster
+from ohmykube.model.spec import Cluster, Custom, Host, Spec
 
-Action = Literal["create", "start", "remove", "mark", "change"]
+Action = Literal["create", "start", "remove", "mark", "place", "restore", "run", "change"]
 _MARKS = ("labels", "annotations", "taints")
-# Keys of the specification that machines and marks already speak of.
-_TOLD = frozenset({"workers", "controlPlane", "hosts"})
+# Keys of the specification that machines, marks, files and hooks already speak of.
+_TOLD = frozenset({"workers", "controlPlane", "hosts", "files", "hooks"})
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,33 @@ def _changes(before: Cluster, wish: Cluster) -> Iterator[Step]:
         for key in _MARKS:
             if was[key] != now[key]:
                 yield Step("mark", f"group {name}", f"{key} {_shown(now[key])}")
+    was_there = {_called(part): part for _, part in before.custom_parts()}
+    for _, part in wish.custom_parts():
+        if _called(part) in was_there:
+            yield from _custom(_called(part), was_there[_called(part)], part)
     for path, was, now in _differences(old, new):
         yield Step("change", path, f"{_shown(was)} -> {_shown(now)}")
+
+
+def _custom(where: str, was: Custom, now: Custom) -> Iterator[Step]:
+    """Files, and hooks that are new or have changed, on nodes that are there. What is in them is not told."""
+    placed = {file.path: file.identity for file in was.files}
+    for file in now.files:
+        if placed.pop(file.path, None) != file.identity:
+            yield Step("place", where, f"file {file.path}")
+    for path in placed:
+        yield Step("restore", where, f"file {path} as it was before")
+    for (moment, hooks), (_, others) in zip(now.hooks.moments(), was.hooks.moments(), strict=True):
+        ran = {(hook.name, hook.identity) for hook in others}
+        for hook in hooks:
+            if (hook.name, hook.identity) not in ran:
+                yield Step("run", where, f"run hook {hook.name} ({moment})")
+
+
+def _called(part: Custom) -> str:
+    if isinstance(part, Spec):
+        return "all nodes"
+    return part.name if isinstance(part, Host) else f"group {getattr(part, 'name', 'control-plane')}"
 
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any], path: str = "spec") -> Iterator[tuple[str, Any, Any]]:

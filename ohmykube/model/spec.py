@@ -5,14 +5,16 @@ Field names are the file's own keys in snake case; `podCIDR` and its like carry 
 
 import platform
 import re
+from collections.abc import Iterator
 from ipaddress import ip_network
 from itertools import count, islice
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
-from pydantic.alias_generators import to_camel
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from ohmykube.errors import OhmykubeError
+from ohmykube.model.base import STRICT
+from ohmykube.model.custom import Hooks, NodeFile
 from ohmykube.model.quantity import format_bytes, parse_bytes
 
 API_VERSION = "ohmykube.dev/v1"
@@ -112,7 +114,7 @@ Size = Annotated[
 class Model(BaseModel):
     """Frozen, and an unknown key is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=False)
+    model_config = STRICT
 
 
 class Disk(Model):
@@ -122,7 +124,8 @@ class Disk(Model):
 class Group(Model):
     """Machines of one size. Labels, annotations and taints go onto their nodes, `vars` to the roles.
 
-    `absent`: numbers that no machine has, since it was deleted while later ones stayed.
+    hooks, files: after those of the whole cluster. absent: numbers that no machine has, since it was deleted while
+    later ones stayed.
     """
 
     count: int = Field(ge=0, le=100)
@@ -134,6 +137,8 @@ class Group(Model):
     labels: Labels = {}
     annotations: dict[str, str] = {}
     taints: tuple[Taint, ...] = ()
+    hooks: Hooks = Hooks()
+    files: tuple[NodeFile, ...] = ()
     vars: dict[str, Any] = {}
 
     @property
@@ -188,6 +193,8 @@ class Host(Model):
     labels: Labels = {}
     annotations: dict[str, str] = {}
     taints: tuple[Taint, ...] = ()
+    hooks: Hooks = Hooks()
+    files: tuple[NodeFile, ...] = ()
     vars: dict[str, Any] = {}
 
 
@@ -222,7 +229,12 @@ class Spec(Model):
     hosts: tuple[Host, ...] = ()
     ssh: Ssh = Ssh()
     registries: dict[str, Registry] = {}
+    hooks: Hooks = Hooks()
+    files: tuple[NodeFile, ...] = ()
     vars: dict[str, Any] = {}
+
+
+Custom = Spec | Group | Host  # what has hooks and files
 
 
 class Cluster(Model):
@@ -234,6 +246,14 @@ class Cluster(Model):
     @property
     def name(self) -> str:
         return self.metadata.name
+
+    def custom_parts(self) -> Iterator[tuple[tuple[str | int, ...], Custom]]:
+        """The whole first, then each group and host, with its path in the file."""
+        spec = self.spec
+        yield ("spec",), spec
+        yield ("spec", "controlPlane"), spec.control_plane
+        yield from ((("spec", "workers", index), group) for index, group in enumerate(spec.workers))
+        yield from ((("spec", "hosts", index), host) for index, host in enumerate(spec.hosts))
 
     @property
     def image_name(self) -> str:

@@ -33,6 +33,7 @@ def check(cluster: Cluster, supported_versions: tuple[str, ...]) -> list[Problem
         *_shared_address(cluster),
         *_pods(cluster),
         *_hosts(cluster),
+        *_custom(cluster),
     ]
 
 
@@ -169,3 +170,19 @@ def _hosts(cluster: Cluster) -> Iterator[Problem]:
             "nobody but you knows which addresses of the hosts' network are free for load balancers",
             "name a range like 192.168.1.240-192.168.1.250, or set loadBalancer: none",
         )
+
+
+def _custom(cluster: Cluster) -> Iterator[Problem]:
+    """A hook is known on its node by moment and name, a file by its path."""
+    spec = cluster.spec
+    for path, part in cluster.custom_parts():
+        for index, file in enumerate(part.files):
+            if file.path in [other.path for other in part.files[:index]]:
+                yield Problem((*path, "files", index, "path"), f"{file.path} stands twice")
+        for (moment, hooks), (_, others) in zip(part.hooks.moments(), spec.hooks.moments(), strict=True):
+            known = [] if part is spec else [hook.name for hook in others]
+            for index, hook in enumerate(hooks):
+                if hook.name in known:
+                    words = f"two hooks of one node are called {hook.name}"
+                    yield Problem((*path, "hooks", moment, index, "name"), words, "give one of them another name")
+                known.append(hook.name)

@@ -15,7 +15,14 @@ spec:
   kubernetesVersion: v1.36.4
   workers:
     - {name: worker, count: 1}
-    - {name: big-ones, count: 1, labels: {size: big}, taints: ["a=b:NoSchedule"], vars: {node_swap: true}}
+    - name: big-ones
+      count: 1
+      labels: {size: big}
+      taints: ["a=b:NoSchedule"]
+      hooks: {preSystem: [{name: two, script: "false", timeout: 5}], postKubernetes: [{name: three, file: /three, sum: abc}]}
+      files: [{path: /etc/empty, content: "", mode: "0600", owner: 1000}, {path: /srv/data, directory: true}]
+      vars: {node_swap: true}
+  hooks: {preSystem: [{name: one, script: "true"}]}
   vars: {containerd_version: 2.2.7, flannel_backend: host-gw}
 """
 
@@ -59,6 +66,30 @@ def test_groups_hosts_and_variables(cluster, tmp_path):
     assert big["containerd_systemd_cgroup"] is False
     assert big["ansible_become"] is False
     assert "HostKeyAlias=dev-big-ones-1" in big["ansible_ssh_common_args"]
+
+
+def test_hooks_and_files_of_a_group_come_after_those_for_all(cluster, tmp_path):
+    made = cluster_inventory.build(cluster.as_data(), state(cluster, tmp_path), [])
+    one = {"name": "one", "script": "true", "timeout": 600}
+    assert made.hosts["dev-worker-1"]["customize_hooks"] == {"preSystem": [one]}
+    assert "customize_files" not in made.hosts["dev-worker-1"]
+    big = made.hosts["dev-big-ones-1"]
+    assert big["customize_hooks"] == {
+        "preSystem": [one, {"name": "two", "script": "false", "timeout": 5}],
+        "postKubernetes": [{"name": "three", "file": "/three", "timeout": 600}],
+    }
+    assert big["customize_files"] == [
+        {"path": "/etc/empty", "content": "", "mode": "0600", "owner": "1000"},
+        {"path": "/srv/data", "directory": True},
+    ]
+
+
+def test_a_cluster_of_an_older_version_has_neither(cluster, tmp_path):
+    data = cluster.as_data()
+    for part in (data["spec"], data["spec"]["controlPlane"], *data["spec"]["workers"]):
+        del part["hooks"], part["files"]
+    made = cluster_inventory.build(data, state(cluster, tmp_path), [])
+    assert not any(name.startswith("customize") for host in made.hosts.values() for name in host)
 
 
 def test_a_machine_without_an_address_is_named(cluster, tmp_path):
