@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ohmykube.ansible.playbooks import AnsiblePlaybooks
 from ohmykube.artifacts import CachedArtifacts
+from ohmykube.cli.paths import resolved
 from ohmykube.cli.settings import Settings
 from ohmykube.errors import OhmykubeError
 from ohmykube.model import load
@@ -116,10 +117,16 @@ class Session:
             if why:
                 self.events(Event("note", "", why))
         versions = self.artifacts.catalogue.versions("kubeadm")
-        cluster = load.build(name, document=document, given=given, defaults=defaults, supported_versions=versions)
+        cluster = load.build(
+            name,
+            document=document,
+            given=given,
+            defaults=defaults,
+            supported_versions=versions,
+            complete=partial(resolved, file.parent if file else Path.cwd()),
+        )
         folder = self.home.cluster(cluster.name)
-        cluster = with_gaps(cluster, self.stored(folder)) if folder.exists() else cluster
-        return _with_paths(cluster, file)
+        return with_gaps(cluster, self.stored(folder)) if folder.exists() else cluster
 
     def described_anywhere(self, file: Path | None) -> Cluster:
         """The same, where no provider has to be usable: what is fetched for a cluster does not depend on one."""
@@ -171,6 +178,7 @@ class Session:
                 offline=self.settings.offline,
                 allow_unverified=self.allow_unverified,
                 forks=min(len(machines), 20),
+                hook_seconds=cluster.hook_seconds,
             ),
             artifacts=self.artifacts,
             events=self.events,
@@ -232,16 +240,3 @@ def _read(file: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         words = getattr(error, "strerror", None) or str(error)
         raise OhmykubeError("file.unreadable", f"{file}: {words}", context={"path": file}, exit_code=2) from error
-
-
-def _with_paths(cluster: Cluster, file: Path | None) -> Cluster:
-    """Paths in a file count from the file's folder; from here on they are absolute."""
-    config = cluster.spec.kubeadm.config
-    if not config:
-        return cluster
-    path = ((file.parent if file else Path.cwd()) / Path(config).expanduser()).resolve()
-    if not path.is_file():
-        hint = "spec.kubeadm.config is a path beside the cluster file"
-        raise OhmykubeError("file.unreadable", f"{path}: there is no such file", hint=hint, exit_code=2)
-    spec = cluster.spec.model_copy(update={"kubeadm": cluster.spec.kubeadm.model_copy(update={"config": str(path)})})
-    return cluster.model_copy(update={"spec": spec})

@@ -85,6 +85,11 @@ class Hooks(_Model):
         for name, field in type(self).model_fields.items():
             yield str(field.alias), getattr(self, name)
 
+    @property
+    def seconds(self) -> int:
+        """That all of them may take, one after the other."""
+        return sum(hook.timeout for _, hooks in self.moments() for hook in hooks)
+
 
 class NodeFile(_Model):
     """A file with this content, a file or folder of this computer, or a folder. sum: of the source, filled in."""

@@ -33,13 +33,13 @@ def build(
     given: tuple[Given, ...] = (),
     defaults: Mapping[Path, Any],
     supported_versions: tuple[str, ...],
-    check: Callable[[Cluster], list[Problem]] = lambda _: [],
+    complete: Callable[[Cluster, list[Problem]], Cluster] = lambda cluster, _: cluster,
 ) -> Cluster:
     """The cluster that the layers describe.
 
     name: wins over the file's metadata.name where it is not empty. defaults: values that depend on this computer
-    (`spec.provider`, `spec.kubernetesVersion`). check: what else must be so, beyond the cluster file itself. Raises
-    OhmykubeError with exit code 2, or a group of them.
+    (`spec.provider`, `spec.kubernetesVersion`). complete: fills in what lies beside the cluster file, and adds to
+    the problems. Raises OhmykubeError with exit code 2, or a group of them.
     """
     base = Document({"apiVersion": API_VERSION, "kind": "Cluster", "metadata": {}, "spec": {}})
     for path, value in defaults.items():
@@ -59,7 +59,8 @@ def build(
     except ValidationError as error:
         raise_all([_translate(merged, problem) for problem in error.errors(include_url=False)])
         raise  # not reached: a ValidationError names at least one problem
-    problems = [*validate.check(cluster, supported_versions), *check(cluster)]
+    problems = validate.check(cluster, supported_versions)
+    cluster = complete(cluster, problems)
     raise_all([_problem(merged, found.path, found.words, found.hint) for found in problems])
     return cluster
 

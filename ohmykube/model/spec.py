@@ -256,6 +256,12 @@ class Cluster(Model):
         yield from ((("spec", "hosts", index), host) for index, host in enumerate(spec.hosts))
 
     @property
+    def hook_seconds(self) -> int:
+        """That hooks may take; nodes run theirs side by side."""
+        whole, *others = (part.hooks.seconds for _, part in self.custom_parts())
+        return whole + max(others)
+
+    @property
     def image_name(self) -> str:
         """Of the machine image that its machines can begin with."""
         spec = self.spec

@@ -54,5 +54,5 @@ def test_a_script_is_text(tmp_path: Path) -> None:
     (tmp_path / "program").write_bytes(b"\x7fELF\xff")
     with pytest.raises(OhmykubeError, match="no text"):
         read_script(tmp_path / "program")
-    with pytest.raises(OhmykubeError, match="neither a file"):
+    with pytest.raises(OhmykubeError, match="is no file"):
         read_script(tmp_path)

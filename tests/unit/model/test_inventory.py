@@ -19,7 +19,9 @@ spec:
       count: 1
       labels: {size: big}
       taints: ["a=b:NoSchedule"]
-      hooks: {preSystem: [{name: two, script: "false", timeout: 5}], postKubernetes: [{name: three, file: /three, sum: abc}]}
+      hooks:
+        preSystem: [{name: two, script: "false", timeout: 5}]
+        postKubernetes: [{name: three, file: /three, sum: abc}]
       files: [{path: /etc/empty, content: "", mode: "0600", owner: 1000}, {path: /srv/data, directory: true}]
       vars: {node_swap: true}
   hooks: {preSystem: [{name: one, script: "true"}]}

@@ -169,6 +169,12 @@ def test_a_written_cluster_reads_back_the_same():
     assert again == cluster
 
 
+def test_hooks_are_given_their_time():
+    assert build().spec.hooks.seconds == build().hook_seconds == 0
+    groups = "[{name: a, hooks: {preSystem: [{name: b, script: c, timeout: 7}]}}, {name: b}]"
+    assert build(f"spec: {{hooks: {{postSystem: [{{name: a, script: b}}]}}, workers: {groups}}}").hook_seconds == 607
+
+
 def test_growing_is_allowed_and_what_cannot_be_applied_is_refused():
     refuse(build(), build("spec: {workers: [{name: worker, count: 4}, {name: big, count: 1}]}"))
     refuse(build(), build("spec: {workers: [{name: worker, count: 1}]}"))

@@ -84,9 +84,9 @@ def script_sum(text: str) -> str:
 def _file(path: Path) -> tuple[bytes, bool]:
     try:
         if not path.exists():
-            raise OhmykubeError("source.missing", f"there is no {path}")
+            raise OhmykubeError("source.missing", f"{path}: there is no such file")
         if not path.is_file():
-            raise OhmykubeError("source.kind", f"{path} is neither a file nor a folder")
+            raise OhmykubeError("source.kind", f"{path} is no file")
         if path.stat().st_size > LARGEST:
             raise OhmykubeError("source.too-large", f"{path} is larger than {LARGEST >> 20} MiB", hint=_HINT)
         return path.read_bytes(), bool(path.stat().st_mode & 0o111)
