@@ -4,15 +4,15 @@ import posixpath
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ansible_collections.ohmykube.cluster.plugins.module_utils.customize.places import refusal
 from ansible_collections.ohmykube.cluster.plugins.module_utils.customize.sources import read, read_script, script_sum
 
 from ohmykube.errors import OhmykubeError
-from ohmykube.model.custom import Hook, Hooks, NodeFile
+from ohmykube.model.custom import Hook, NodeFile
 from ohmykube.model.document import Path as Place
-from ohmykube.model.spec import Cluster, Custom
+from ohmykube.model.parts import replaced
+from ohmykube.model.spec import Cluster
 from ohmykube.model.validate import Problem
 
 _HINT = "a path that does not begin with / counts from the folder of the cluster file"
@@ -24,18 +24,10 @@ def resolved(folder: Path, cluster: Cluster, problems: list[Problem]) -> Cluster
     folder: what relative paths count from. problems: what cannot be read is added.
     """
     sources = _Sources(folder, problems)
-    custom = {place: sources.custom(place, part) for place, part in cluster.custom_parts()}
-    spec = cluster.spec
-    workers = [group.model_copy(update=custom["spec", "workers", n]) for n, group in enumerate(spec.workers)]
-    hosts = [host.model_copy(update=custom["spec", "hosts", n]) for n, host in enumerate(spec.hosts)]
-    changed = {
-        **custom["spec",],
-        "kubeadm": spec.kubeadm.model_copy(update={"config": sources.kubeadm_config(spec.kubeadm.config)}),
-        "control_plane": spec.control_plane.model_copy(update=custom["spec", "controlPlane"]),
-        "workers": tuple(workers),
-        "hosts": tuple(hosts),
-    }
-    return cluster.model_copy(update={"spec": spec.model_copy(update=changed)})
+    cluster = replaced(cluster, sources.hook, sources.file)
+    config = sources.kubeadm_config(cluster.spec.kubeadm.config)
+    spec = cluster.spec.model_copy(update={"kubeadm": cluster.spec.kubeadm.model_copy(update={"config": config})})
+    return cluster.model_copy(update={"spec": spec})
 
 
 @dataclass(frozen=True)
@@ -48,22 +40,13 @@ class _Sources:
             return config
         return self._looked_at(("spec", "kubeadm", "config"), config, read_script)[0]
 
-    def custom(self, place: Place, part: Custom) -> dict[str, Any]:
-        """The fields of a part that may name files."""
-        hooks = {
-            key: tuple(self._hook((*place, "hooks", moment, number), hook) for number, hook in enumerate(found))
-            for key, (moment, found) in zip(Hooks.model_fields, part.hooks.moments(), strict=True)
-        }
-        files = tuple(self._file((*place, "files", number), file) for number, file in enumerate(part.files))
-        return {"hooks": part.hooks.model_copy(update=hooks), "files": files}
-
-    def _hook(self, place: Place, hook: Hook) -> Hook:
+    def hook(self, place: Place, hook: Hook) -> Hook:
         if not hook.file:
             return hook
         path, sum_ = self._looked_at((*place, "file"), hook.file, lambda path: script_sum(read_script(path)))
         return hook.model_copy(update={"file": path, "sum": sum_})
 
-    def _file(self, place: Place, file: NodeFile) -> NodeFile:
+    def file(self, place: Place, file: NodeFile) -> NodeFile:
         if not file.source:
             return file
 

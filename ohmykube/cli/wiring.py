@@ -17,6 +17,7 @@ from ohmykube.model.changes import refuse
 from ohmykube.model.document import Document, nearest, parse
 from ohmykube.model.machines import wanted
 from ohmykube.model.members import with_gaps
+from ohmykube.model.parts import hook_seconds
 from ohmykube.model.spec import Cluster
 from ohmykube.phases.base import Context, Event, Events
 from ohmykube.providers import lookup
@@ -178,7 +179,7 @@ class Session:
                 offline=self.settings.offline,
                 allow_unverified=self.allow_unverified,
                 forks=min(len(machines), 20),
-                hook_seconds=cluster.hook_seconds,
+                hook_seconds=hook_seconds(cluster),
             ),
             artifacts=self.artifacts,
             events=self.events,

@@ -7,8 +7,9 @@ from typing import Any, Literal
 from ohmykube.errors import OhmykubeError
 from ohmykube.model.changes import refuse
 from ohmykube.model.machines import Machine, MachineSpec, wanted
+from ohmykube.model.parts import Part, parts
 from ohmykube.model.quantity import format_bytes
-from ohmykube.model.spec import Cluster, Custom, Host, Spec
+from ohmykube.model.spec import Cluster, Host, Spec
 
 Action = Literal["create", "start", "remove", "mark", "place", "restore", "run", "change"]
 _MARKS = ("labels", "annotations", "taints")
@@ -61,15 +62,15 @@ def _changes(before: Cluster, wish: Cluster) -> Iterator[Step]:
         for key in _MARKS:
             if was[key] != now[key]:
                 yield Step("mark", f"group {name}", f"{key} {_shown(now[key])}")
-    was_there = {_called(part): part for _, part in before.custom_parts()}
-    for _, part in wish.custom_parts():
+    was_there = {_called(part): part for _, part in parts(before)}
+    for _, part in parts(wish):
         if _called(part) in was_there:
             yield from _custom(_called(part), was_there[_called(part)], part)
     for path, was, now in _differences(old, new):
         yield Step("change", path, f"{_shown(was)} -> {_shown(now)}")
 
 
-def _custom(where: str, was: Custom, now: Custom) -> Iterator[Step]:
+def _custom(where: str, was: Part, now: Part) -> Iterator[Step]:
     """Files, and hooks that are new or have changed, on nodes that are there. What is in them is not told."""
     placed = {file.path: file.identity for file in was.files}
     for file in now.files:
@@ -84,7 +85,7 @@ def _custom(where: str, was: Custom, now: Custom) -> Iterator[Step]:
                 yield Step("run", where, f"run hook {hook.name} ({moment})")
 
 
-def _called(part: Custom) -> str:
+def _called(part: Part) -> str:
     if isinstance(part, Spec):
         return "all nodes"
     return part.name if isinstance(part, Host) else f"group {getattr(part, 'name', 'control-plane')}"

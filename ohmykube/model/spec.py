@@ -5,7 +5,6 @@ Field names are the file's own keys in snake case; `podCIDR` and its like carry 
 
 import platform
 import re
-from collections.abc import Iterator
 from ipaddress import ip_network
 from itertools import count, islice
 from typing import Annotated, Any, Literal
@@ -234,9 +233,6 @@ class Spec(Model):
     vars: dict[str, Any] = {}
 
 
-Custom = Spec | Group | Host  # what has hooks and files
-
-
 class Cluster(Model):
     api_version: Literal["ohmykube.dev/v1"]
     kind: Literal["Cluster"]
@@ -246,20 +242,6 @@ class Cluster(Model):
     @property
     def name(self) -> str:
         return self.metadata.name
-
-    def custom_parts(self) -> Iterator[tuple[tuple[str | int, ...], Custom]]:
-        """The whole first, then each group and host, with its path in the file."""
-        spec = self.spec
-        yield ("spec",), spec
-        yield ("spec", "controlPlane"), spec.control_plane
-        yield from ((("spec", "workers", index), group) for index, group in enumerate(spec.workers))
-        yield from ((("spec", "hosts", index), host) for index, host in enumerate(spec.hosts))
-
-    @property
-    def hook_seconds(self) -> int:
-        """That hooks may take; nodes run theirs side by side."""
-        whole, *others = (part.hooks.seconds for _, part in self.custom_parts())
-        return whole + max(others)
 
     @property
     def image_name(self) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 
 from ohmykube.model.document import Path, nearest
+from ohmykube.model.parts import parts
 from ohmykube.model.quantity import format_bytes
 from ohmykube.model.spec import Cluster, Group
 
@@ -175,7 +176,7 @@ def _hosts(cluster: Cluster) -> Iterator[Problem]:
 def _custom(cluster: Cluster) -> Iterator[Problem]:
     """A hook is known on its node by moment and name, a file by its path."""
     spec = cluster.spec
-    for path, part in cluster.custom_parts():
+    for path, part in parts(cluster):
         for index, file in enumerate(part.files):
             if file.path in [other.path for other in part.files[:index]]:
                 yield Problem((*path, "files", index, "path"), f"{file.path} stands twice")

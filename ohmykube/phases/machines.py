@@ -7,6 +7,7 @@ from ohmykube import ssh
 from ohmykube.errors import OhmykubeError, raise_all
 from ohmykube.model.machines import Machine, MachineSpec
 from ohmykube.phases.base import Context, in_parallel
+from ohmykube.store import sources
 from ohmykube.store.state import MachineRecord
 
 
@@ -20,7 +21,9 @@ class RecordWish:
 
     def run(self, context: Context) -> None:
         context.folder.make()
+        context.cluster = sources.keep(context.cluster, context.folder.sources)
         context.folder.write_spec(context.cluster.as_data())
+        sources.forget(context.cluster, context.folder.sources)
         ssh.generate_key(context.folder.identity_file, f"ohmykube {context.cluster.name}")
         save(context)
 

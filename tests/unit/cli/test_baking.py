@@ -11,6 +11,7 @@ from ohmykube.cli.wiring import Session
 from ohmykube.errors import OhmykubeError
 from ohmykube.model.custom import Hooks
 from ohmykube.model.machines import wanted
+from ohmykube.model.parts import parts
 from ohmykube.model.spec import Cluster
 from ohmykube.phases.base import Context
 from ohmykube.plans import UP
@@ -94,8 +95,8 @@ def test_an_image_holds_nothing_of_hooks_and_files(run, world, tmp_path):
     code, _, err = run(*BAKE, "-f", file)
     assert code == 0, err
     (builder,) = world.clusters
-    assert [list(part.hooks.moments()) for _, part in builder.custom_parts()] == [list(Hooks().moments())] * 2
-    assert not any(part.files for _, part in builder.custom_parts())
+    assert [list(part.hooks.moments()) for _, part in parts(builder)] == [list(Hooks().moments())] * 2
+    assert not any(part.files for _, part in parts(builder))
 
 
 def test_an_image_that_is_fresh_stays(run, world):

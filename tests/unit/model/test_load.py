@@ -10,6 +10,7 @@ from ohmykube.model.changes import refuse
 from ohmykube.model.document import Document, parse
 from ohmykube.model.load import WORKERS, Given
 from ohmykube.model.machines import wanted
+from ohmykube.model.parts import hook_seconds
 
 DEFAULTS = {("spec", "provider"): "lima", ("spec", "kubernetesVersion"): "v1.36.4"}
 VERSIONS = ("v1.37.1", "v1.36.4", "v1.35.8")
@@ -170,9 +171,9 @@ def test_a_written_cluster_reads_back_the_same():
 
 
 def test_hooks_are_given_their_time():
-    assert build().spec.hooks.seconds == build().hook_seconds == 0
+    assert build().spec.hooks.seconds == hook_seconds(build()) == 0
     groups = "[{name: a, hooks: {preSystem: [{name: b, script: c, timeout: 7}]}}, {name: b}]"
-    assert build(f"spec: {{hooks: {{postSystem: [{{name: a, script: b}}]}}, workers: {groups}}}").hook_seconds == 607
+    assert hook_seconds(build(f"spec: {{hooks: {{postSystem: [{{name: a, script: b}}]}}, workers: {groups}}}")) == 607
 
 
 def test_growing_is_allowed_and_what_cannot_be_applied_is_refused():

@@ -52,18 +52,15 @@ options:
       group:
         description: Name or number of the group, likewise.
         type: str
+extends_documentation_fragment:
+  - ohmykube.cluster.attributes
 attributes:
   check_mode:
-    description: Can run in check mode and return what would change, without changing anything.
     support: full
   diff_mode:
-    description: Returns what changed, or would change. The content of a file that not everybody may read is left out.
     support: full
+    details: The content of a file that not everybody may read is left out.
   idempotent:
-    description: A second run with the same options changes nothing.
-    support: full
-  action:
-    description: Has a corresponding action plugin, which reads the sources.
     support: full
 """
 

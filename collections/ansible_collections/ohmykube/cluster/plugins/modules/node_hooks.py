@@ -64,18 +64,14 @@ options:
     type: str
     choices: [present, absent]
     default: present
+extends_documentation_fragment:
+  - ohmykube.cluster.attributes
 attributes:
   check_mode:
-    description: Can run in check mode and return which hooks would run, without running any.
     support: full
   diff_mode:
-    description: Returns which hooks ran, or would run.
     support: full
   idempotent:
-    description: A second run with the same options runs nothing.
-    support: full
-  action:
-    description: Has a corresponding action plugin, which reads the files.
     support: full
 """
 
