@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from ohmykube import ssh
 from ohmykube.errors import OhmykubeError, raise_all
-from ohmykube.model.machines import Machine, MachineSpec
+from ohmykube.model.machines import Machine, MachineSpec, SshTarget
 from ohmykube.phases.base import Context, in_parallel
 from ohmykube.store import sources
 from ohmykube.store.state import MachineRecord
@@ -58,9 +58,10 @@ class ReachMachines:
         """Raises OhmykubeError `machine.stopped` for one that goes off meanwhile, `ssh.unreachable` else."""
 
         def reach(machine: MachineSpec) -> None:
+            context.step(self.title, "wait for an answer", machine.name)
             target = _running(context, machine.name).ssh
             if target:
-                ssh.wait(target, timeout=context.provider.boot_timeout, look=lambda: _running(context, machine.name))
+                _answering(context, machine.name, target)
 
         in_parallel(context.targets, reach, workers=len(context.targets))
         save(context)
@@ -91,6 +92,15 @@ def running_planes(context: Context) -> list[Machine]:
     seen = {machine.name: machine for machine in context.provider.machines()}
     wished = [machine.name for machine in context.machines if machine.role == "control-plane"]
     return [seen[name] for name in wished if name in seen and seen[name].status == "running"]
+
+
+def _answering(context: Context, name: str, target: SshTarget) -> None:
+    try:
+        ssh.wait(target, timeout=context.provider.boot_timeout, look=lambda: _running(context, name))
+    except OhmykubeError as error:
+        error.message = f"{name} does not answer: {error.message}" if error.code == "ssh.unreachable" else error.message
+        error.context["machine"] = name
+        raise
 
 
 def _running(context: Context, name: str) -> Machine:
