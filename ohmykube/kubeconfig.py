@@ -56,6 +56,18 @@ def remove_context(path: Path, cluster: str) -> bool:
         return _write(path, old, new)
 
 
+def choose_context(path: Path, cluster: str) -> bool:
+    """Make a cluster's context the current one in the user's file; whether the file has it."""
+    if not path.exists():
+        return False
+    with _locked(path):
+        old = _read(path)
+        there = any(item.get("name") == cluster for item in old.get("contexts") or [])
+        if there:
+            _write(path, old, {**old, "current-context": cluster})
+        return there
+
+
 def _without(config: dict[str, Any], cluster: str) -> dict[str, Any]:
     kept = {key: [item for item in config.get(key) or [] if item.get("name") != cluster] for key in _LISTS}
     return {**config, **kept}

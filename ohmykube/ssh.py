@@ -111,10 +111,11 @@ def stream(target: SshTarget, remote: Sequence[str], take: Callable[[IO[bytes]],
         raise _failed(target, remote, process.returncode, stderr)
 
 
-def wait(target: SshTarget, *, timeout: float) -> None:
+def wait(target: SshTarget, *, timeout: float, look: Callable[[], object] = lambda: None) -> None:
     """Return as soon as the machine answers ssh; `ssh.unreachable` after `timeout` seconds.
 
     A wrong key or a changed host key will not mend itself, so both end the wait at once.
+    look: called after each vain try, to raise what makes further ones useless.
     """
     deadline = time.monotonic() + timeout
     while True:
@@ -124,6 +125,7 @@ def wait(target: SshTarget, *, timeout: float) -> None:
             final = "Permission denied" in error.message or "Host key verification failed" in error.message
             if final or time.monotonic() > deadline:
                 raise
+            look()
             time.sleep(_POLL)
         else:
             return

@@ -13,7 +13,7 @@ from ohmykube.errors import OhmykubeError, raise_all
 from ohmykube.store.home import ClusterFolder
 
 _RUN_LIMIT = 3600  # seconds for a whole playbook
-_IDLE_LIMIT = 900  # seconds without a word: every task of the collection is bounded well below this
+_IDLE_LIMIT = 900  # seconds without a word: every task of the collection, but users' hooks, is bounded well below this
 _SIGNAL_LIMIT = 1  # seconds until Ctrl-C is noticed
 
 # A user's own ansible.cfg must not change how clusters are made; this one lies in each run's folder, to rerun by hand.
@@ -45,13 +45,17 @@ timeout = 10
 
 @dataclass(frozen=True)
 class AnsiblePlaybooks:
-    """Runs playbooks of the collection for one cluster. Each run keeps its log and artifacts in a folder of its own."""
+    """Runs playbooks of the collection for one cluster. Each run keeps its log and artifacts in a folder of its own.
+
+    hook_seconds: that users' hooks may take beside all else.
+    """
 
     folder: ClusterFolder
     home: Path
     offline: bool
     allow_unverified: bool
     forks: int
+    hook_seconds: int = 0
 
     def run(
         self,
@@ -76,8 +80,8 @@ class AnsiblePlaybooks:
                 limit=",".join(limit) or None,
                 envvars=self._environment(folder),
                 settings={
-                    "job_timeout": _RUN_LIMIT,
-                    "idle_timeout": _IDLE_LIMIT,
+                    "job_timeout": _RUN_LIMIT + self.hook_seconds,
+                    "idle_timeout": _IDLE_LIMIT + self.hook_seconds,
                     "pexpect_timeout": _SIGNAL_LIMIT,
                     "suppress_env_files": True,
                 },

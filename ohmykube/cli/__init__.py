@@ -22,6 +22,7 @@ VERBS = {
     "status": ("look", "Show one cluster: machines and nodes."),
     "shell": ("access", "Open a shell on a node, or run a command there."),
     "kubeconfig": ("access", "Print the cluster's kubeconfig."),
+    "switch": ("access", "Choose the cluster that verbs and kubectl speak of."),
     "config": ("config", "Show and check cluster files, and what kubeadm is given."),
     "doctor": ("doctor", "Find what is wrong, and mend it."),
     "logs": ("logs", "Collect all that a bug report needs, without secrets."),
@@ -29,6 +30,7 @@ VERBS = {
     "load": ("load", "Bring images of this computer to the nodes."),
     "image": ("image", "Container images kept for clusters."),
     "cache": ("cache", "Packages kept for clusters."),
+    "completion": ("completion", "Print what your shell needs to complete our words."),
     "version": ("about", "Show versions of ohmykube and what it installs."),
 }
 ALIASES = {"ls": "list", "sh": "shell", "download-kubeconfig": "kubeconfig"}

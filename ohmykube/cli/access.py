@@ -1,4 +1,4 @@
-"""shell and kubeconfig: ways into a cluster."""
+"""shell, kubeconfig and switch: ways into a cluster."""
 
 import os
 import sys
@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from ohmykube import kubeconfig, ssh
+from ohmykube.cli import complete
 from ohmykube.cli.options import Verb
 from ohmykube.cli.wiring import Session, user_kubeconfig
 from ohmykube.errors import OhmykubeError
@@ -20,7 +21,7 @@ from ohmykube.model.result import Result
     context_settings={"ignore_unknown_options": True},
     epilog="\b\nExamples:\n  ohmykube shell dev-worker-1\n  ohmykube shell dev-worker-1 -- journalctl -u kubelet",
 )
-@click.argument("node")
+@click.argument("node", shell_complete=complete.nodes)
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 @click.pass_obj
 def shell_command(session: Session, /, node: str, command: tuple[str, ...]) -> Result:
@@ -60,3 +61,31 @@ def kubeconfig_command(session: Session, /, merge: bool) -> Result:
     changed = kubeconfig.add_context(path, text)
     data = {"name": folder.name, "path": str(path), "changed": changed}
     return Result("kubeconfig", data, text=f"{path}: the context {folder.name} is current.")
+
+
+@click.command(
+    "switch",
+    cls=Verb,
+    epilog="\b\nExamples:\n  ohmykube switch dev\n  ohmykube switch          which one it is now",
+)
+@click.argument("cluster", default="", metavar="[NAME]", shell_complete=complete.clusters)
+@click.pass_obj
+def switch_command(session: Session, /, cluster: str) -> Result:
+    """Choose the cluster that verbs without --name speak of.
+
+    Where your kubeconfig has a context of that name, it becomes the current one.
+    """
+    known = [folder.name for folder in session.home.clusters()]
+    if not cluster:
+        current = session.home.current()
+        return Result("switch", {"name": current, "clusters": known}, text=current or "No cluster is chosen.")
+    if cluster not in known:
+        hint = nearest(cluster, known) if known else "`ohmykube up` makes one"
+        raise OhmykubeError("cluster.unknown", f"there is no cluster {cluster!r}", hint=hint, exit_code=2)
+    session.home.choose(cluster)
+    path = user_kubeconfig()
+    chosen = kubeconfig.choose_context(path, cluster)
+    also = f" {path}: its context is current." if chosen else ""
+    return Result(
+        "switch", {"name": cluster, "clusters": known, "context": chosen}, text=f"The cluster is {cluster} now.{also}"
+    )

@@ -1,9 +1,11 @@
 """Machine images: made where somebody asks for one, and made anew when theirs has become stale."""
 
 from contextlib import suppress
+from typing import Any
 
 from ohmykube.cli.wiring import Session
 from ohmykube.errors import OhmykubeError
+from ohmykube.model.custom import Hooks
 from ohmykube.model.spec import Cluster
 from ohmykube.phases.base import Event, execute
 from ohmykube.plans import BAKE, DOWN
@@ -68,15 +70,16 @@ def _tell(session: Session, words: str) -> None:
 def _builder(wish: Cluster) -> Cluster:
     """A cluster of one machine, which lasts as long as the image is made; `down` removes one that was left.
 
-    Its disk is the smallest of all, as disks only grow.
+    Its disk is the smallest of all, as disks only grow. It has no files and hooks: other clusters begin with it too.
     """
     spec = wish.spec
     disk = min([spec.control_plane.disk, *(group.disk for group in spec.workers if group.count)])
-    plane = spec.control_plane.model_copy(update={"count": 1, "disk": disk, "disks": ()})
+    plain: dict[str, Any] = {"hooks": Hooks(), "files": ()}
+    plane = spec.control_plane.model_copy(update={**plain, "count": 1, "disk": disk, "disks": ()})
     name = f"bake-{spec.kubernetes_version.replace('.', '-')}"
     return wish.model_copy(
         update={
             "metadata": wish.metadata.model_copy(update={"name": name}),
-            "spec": spec.model_copy(update={"control_plane": plane, "workers": ()}),
+            "spec": spec.model_copy(update={**plain, "control_plane": plane, "workers": ()}),
         }
     )

@@ -10,6 +10,7 @@ import click
 from ohmykube import ssh
 from ohmykube.chaos import faults
 from ohmykube.chaos.faults import Fault
+from ohmykube.cli import complete
 from ohmykube.cli.chaos_power import Nodes, power_off, power_on, switch_on
 from ohmykube.cli.options import Verb
 from ohmykube.cli.wiring import Session
@@ -114,7 +115,7 @@ def skew_clock_command(session: Session, /, node: str, duration: str, by: str) -
     cls=Verb,
     epilog="\b\nExamples:\n  ohmykube chaos heal                 all nodes\n  ohmykube chaos heal dev-worker-1",
 )
-@click.argument("nodes", nargs=-1, metavar="[NODE]...")
+@click.argument("nodes", nargs=-1, metavar="[NODE]...", shell_complete=complete.nodes)
 @click.pass_obj
 def heal_command(session: Session, /, nodes: tuple[str, ...]) -> Result:
     """End faults now.

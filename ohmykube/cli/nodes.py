@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from ohmykube.cli import complete
 from ohmykube.cli.options import Verb
 from ohmykube.cli.wiring import Session
 from ohmykube.errors import OhmykubeError
@@ -48,6 +49,8 @@ def add_command(session: Session, /, count: int, role: Role, group: str, **flags
 
     Where one does not become Ready it is taken away again, and the cluster is as before.
     """
+    if role == "control-plane" and group != DEFAULT_GROUP:
+        raise click.UsageError("control planes are of no group of workers: leave --group out")
     with session.locked(session.folder().name, "add") as folder:
         session.finished(folder)
         before = _settled(session, folder)
@@ -76,7 +79,7 @@ Examples:
   ohmykube delete dev-worker-2 dev-worker-3 --force    whatever holds them back
 """,
 )
-@click.argument("nodes", nargs=-1, required=True, metavar="NODE...")
+@click.argument("nodes", nargs=-1, required=True, metavar="NODE...", shell_complete=complete.nodes)
 @click.option("-f", "--force", is_flag=True, help="Lose volumes on the node, and pods that cannot move.")
 @click.option(
     "--timeout",

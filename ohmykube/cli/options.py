@@ -9,13 +9,19 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
+from ohmykube.cli import complete
 from ohmykube.cli.settings import Settings
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 _COMMON = (
-    click.option("--name", metavar="NAME", help="The cluster.  [default: the current one, else ohmykube]"),
+    click.option(
+        "--name",
+        metavar="NAME",
+        shell_complete=complete.clusters,
+        help="The cluster.  [default: the current one, else ohmykube]",
+    ),
     click.option("-o", "--output", type=click.Choice(["table", "json", "yaml"]), help="Form of the result on stdout."),
     click.option("--progress", type=click.Choice(["text", "json"]), help="Form of the progress on stderr."),
     click.option("-v", "--verbose", count=True, help="Show every step."),

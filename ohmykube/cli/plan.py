@@ -12,7 +12,16 @@ from ohmykube.cli.wish import given_flags, wish
 from ohmykube.model.plan import Step, refusals, steps
 from ohmykube.model.result import Result
 
-_SIGNS = {"create": "+", "start": "> start", "remove": "-", "mark": "~", "change": "~"}
+_SIGNS = {
+    "create": "+",
+    "start": "> start",
+    "remove": "-",
+    "mark": "~",
+    "place": "~",
+    "restore": "~",
+    "run": "~",
+    "change": "~",
+}
 
 
 @click.command(

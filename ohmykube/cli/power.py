@@ -2,6 +2,7 @@
 
 import click
 
+from ohmykube.cli import complete
 from ohmykube.cli.options import Verb
 from ohmykube.cli.wiring import Session
 from ohmykube.errors import OhmykubeError, raise_all
@@ -16,7 +17,7 @@ from ohmykube.plans import START, STOP
     cls=Verb,
     epilog="\b\nExamples:\n  ohmykube stop                 all machines\n  ohmykube stop dev-worker-2    one of them",
 )
-@click.argument("nodes", nargs=-1, metavar="[NODE]...")
+@click.argument("nodes", nargs=-1, metavar="[NODE]...", shell_complete=complete.nodes)
 @click.pass_obj
 def stop_command(session: Session, /, nodes: tuple[str, ...]) -> Result:
     """Switch machines off in order. The cluster, its data and its nodes' labels stay."""
@@ -32,7 +33,7 @@ def stop_command(session: Session, /, nodes: tuple[str, ...]) -> Result:
     cls=Verb,
     epilog="\b\nExamples:\n  ohmykube start                all machines\n  ohmykube start dev-worker-2   one of them",
 )
-@click.argument("nodes", nargs=-1, metavar="[NODE]...")
+@click.argument("nodes", nargs=-1, metavar="[NODE]...", shell_complete=complete.nodes)
 @click.pass_obj
 def start_command(session: Session, /, nodes: tuple[str, ...]) -> Result:
     """Switch machines on again, and see to it that the cluster is what it was.

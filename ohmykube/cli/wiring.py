@@ -10,6 +10,7 @@ from pathlib import Path
 from ohmykube import kubeadm_files
 from ohmykube.ansible.playbooks import AnsiblePlaybooks
 from ohmykube.artifacts import CachedArtifacts
+from ohmykube.cli import paths
 from ohmykube.cli.settings import Settings
 from ohmykube.errors import OhmykubeError, each, raise_all
 from ohmykube.model import load
@@ -17,6 +18,7 @@ from ohmykube.model.changes import refuse
 from ohmykube.model.document import Document, nearest, parse
 from ohmykube.model.machines import wanted
 from ohmykube.model.members import with_gaps
+from ohmykube.model.parts import hook_seconds
 from ohmykube.model.spec import Cluster
 from ohmykube.phases.base import Context, Event, Events
 from ohmykube.providers import lookup
@@ -133,9 +135,11 @@ class Session:
                 self.events(Event("note", "", why))
         by = self._named_by
         layers = load.layers(name, document=document, given=given, defaults=defaults, name_from=by)
-        own = kubeadm_files.read(layers, file.parent if file else Path())
+        beside = file.parent if file else Path()
+        own = kubeadm_files.read(layers, beside)
         try:
-            cluster = load.validated(layers, self.artifacts.catalogue.versions("kubeadm"))
+            versions = self.artifacts.catalogue.versions("kubeadm")
+            cluster = load.validated(layers, versions, partial(paths.resolved, beside))
         except OhmykubeError as error:
             raise_all([*each(error), *own.problems])
             raise
@@ -199,6 +203,7 @@ class Session:
                 offline=self.settings.offline,
                 allow_unverified=self.allow_unverified,
                 forks=min(len(machines), 20),
+                hook_seconds=hook_seconds(cluster),
             ),
             artifacts=self.artifacts,
             events=self.events,

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from ohmykube.cli import complete
 from ohmykube.model.load import WORKERS, Given
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -39,7 +40,12 @@ _OPTIONS = (
     ),
     click.option("--provider", metavar="NAME", help="lima, static, nspawn or a plug-in's.  [default: what works here]"),
     click.option("-t", "--template", metavar="NAME", help="Machine image.  [default: ubuntu-24.04]"),
-    click.option("--k8s-version", metavar="VERSION", help="Kubernetes version, like v1.36.4."),
+    click.option(
+        "--k8s-version",
+        metavar="VERSION",
+        shell_complete=complete.versions,
+        help="Kubernetes version, like v1.36.4.",
+    ),
     click.option("--masters", type=int, metavar="N", help="Number of control planes: 1, 3 or 5.  [default: 1]"),
     click.option("--master-cpu", type=int, metavar="N", help="CPUs of each control plane.  [default: 2]"),
     click.option("--master-memory", metavar="SIZE", help="Its memory; a bare number is GB.  [default: 4]"),

@@ -9,6 +9,7 @@ from ohmykube.logs.redact import REMOVED, names_a_secret
 
 _COPY = "kubectl.kubernetes.io/last-applied-configuration"
 _UNTOLD = ("managedFields",)
+_TEXTS = ("content", "script")
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
@@ -20,11 +21,22 @@ def as_yaml(text: str) -> str:
 
 
 def clean(document: str) -> str:
-    """A YAML document without the values of keys that name a secret; one that is damaged comes as it is."""
+    """A cluster file without the values of keys that name a secret, and without the texts of hooks and files.
+
+    One that is damaged comes as it is.
+    """
     try:
-        return str(yaml.dump(_clean(yaml.safe_load(document)), Dumper=_DUMPER, sort_keys=False))
+        return str(yaml.dump(_without_texts(_clean(yaml.safe_load(document))), Dumper=_DUMPER, sort_keys=False))
     except yaml.YAMLError:
         return document
+
+
+def _without_texts(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_without_texts(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return {key: REMOVED if key in _TEXTS and each else _without_texts(each) for key, each in value.items()}
 
 
 def _clean(value: Any) -> Any:

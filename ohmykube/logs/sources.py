@@ -32,6 +32,7 @@ NODE: Mapping[str, str] = {
     "containers.txt": "crictl ps --all && crictl pods && crictl images",
     "network.txt": "ip address && ip route && ip -6 route && ip neighbour",
     "disk.txt": "df -h && df -i && mount",
+    "hooks.log": "[ ! -d /var/log/ohmykube/hooks ] || tail -v -n 2000 /var/log/ohmykube/hooks/*.log",
     "system.txt": "uname -a && cat /etc/os-release && uptime && free -m && systemctl --no-pager --failed && date --utc",
     "pods.log": rf"find /var/log/pods \( {_PODS} \) -exec tail -v -n 2000 {{}} +",
 }

@@ -1,6 +1,6 @@
 """From layers to one validated cluster: defaults < file < environment < flags. Every problem is reported at once."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from ohmykube.errors import OhmykubeError, raise_all
 from ohmykube.model import validate
 from ohmykube.model.document import Document, Path, merge, nearest
 from ohmykube.model.spec import API_VERSION, Cluster, check_name
+from ohmykube.model.validate import Problem
 
 
 @dataclass(frozen=True)
@@ -67,14 +68,22 @@ def layers(
     return merged
 
 
-def validated(document: Document, supported_versions: tuple[str, ...]) -> Cluster:
-    """The cluster. Raises OhmykubeError with exit code 2, or a group of them: every problem there is."""
+def validated(
+    document: Document,
+    supported_versions: tuple[str, ...],
+    complete: Callable[[Cluster, list[Problem]], Cluster] = lambda cluster, _: cluster,
+) -> Cluster:
+    """The cluster. complete: fills in what lies beside the cluster file, and adds to the problems.
+
+    Raises OhmykubeError with exit code 2, or a group of them: every problem there is.
+    """
     try:
         cluster = Cluster.model_validate(document.data)
     except ValidationError as error:
         raise_all([_translate(document, problem) for problem in error.errors(include_url=False)])
         raise  # not reached: a ValidationError names at least one problem
     problems = validate.check(cluster, supported_versions)
+    cluster = complete(cluster, problems)
     raise_all([_problem(document, found.path, found.words, found.hint) for found in problems])
     return cluster
 

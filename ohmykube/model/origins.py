@@ -15,8 +15,11 @@ _COLUMN = 48  # where comments begin, unless lines are longer
 
 def complete(cluster: Cluster) -> dict[str, Any]:
     """The file as `up` could be given it: without what was read of other files."""
-    data = cluster.as_data()
-    del data["spec"]["kubeadm"]["read"]
+    spec = (data := cluster.as_data())["spec"]
+    del spec["kubeadm"]["read"]
+    for part in (spec, spec["controlPlane"], *spec["workers"], *spec["hosts"]):
+        for each in (*part["files"], *(hook for hooks in part["hooks"].values() for hook in hooks)):
+            del each["sum"]
     return data
 
 

@@ -7,13 +7,14 @@ from typing import Any, Literal
 from ohmykube.errors import OhmykubeError, each
 from ohmykube.model.changes import changed_documents, refuse
 from ohmykube.model.machines import Machine, MachineSpec, wanted
+from ohmykube.model.parts import Part, parts
 from ohmykube.model.quantity import format_bytes
-from ohmykube.model.spec import Cluster
+from ohmykube.model.spec import Cluster, Host, Spec
 
-Action = Literal["create", "start", "remove", "mark", "change"]
+Action = Literal["create", "start", "remove", "mark", "place", "restore", "run", "change"]
 _MARKS = ("labels", "annotations", "taints")
-# Keys of the specification that other steps speak of: machines, marks, and what files say.
-_TOLD = frozenset({"workers", "controlPlane", "hosts", "read"})
+# Keys of the specification that other steps speak of: machines, marks, files, hooks, and what kubeadm's files say.
+_TOLD = frozenset({"workers", "controlPlane", "hosts", "files", "hooks", "read"})
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,10 @@ def _changes(before: Cluster, wish: Cluster) -> Iterator[Step]:
         for key in _MARKS:
             if was[key] != now[key]:
                 yield Step("mark", f"group {name}", f"{key} {_shown(now[key])}")
+    was_there = {_called(part): part for _, part in parts(before)}
+    for _, part in parts(wish):
+        if _called(part) in was_there:
+            yield from _custom(_called(part), was_there[_called(part)], part)
     for path, was, now in _differences(old, new):
         yield Step("change", path, f"{_shown(was)} -> {_shown(now)}")
     for kind in changed_documents(before, wish):
@@ -68,6 +73,27 @@ def _changes(before: Cluster, wish: Cluster) -> Iterator[Step]:
     patches, were = wish.spec.kubeadm.read.patches, before.spec.kubeadm.read.patches
     for name in sorted(name for name in patches.keys() | were.keys() if patches.get(name) != were.get(name)):
         yield Step("change", "spec.kubeadm.patches", f"{name}, for nodes that are made from now on")
+
+
+def _custom(where: str, was: Part, now: Part) -> Iterator[Step]:
+    """Files, and hooks that are new or have changed, on nodes that are there. What is in them is not told."""
+    placed = {file.path: file.identity for file in was.files}
+    for file in now.files:
+        if placed.pop(file.path, None) != file.identity:
+            yield Step("place", where, f"file {file.path}")
+    for path in placed:
+        yield Step("restore", where, f"file {path} as it was before")
+    for (moment, hooks), (_, others) in zip(now.hooks.moments(), was.hooks.moments(), strict=True):
+        ran = {(hook.name, hook.identity) for hook in others}
+        for hook in hooks:
+            if (hook.name, hook.identity) not in ran:
+                yield Step("run", where, f"run hook {hook.name} ({moment})")
+
+
+def _called(part: Part) -> str:
+    if isinstance(part, Spec):
+        return "all nodes"
+    return part.name if isinstance(part, Host) else f"group {getattr(part, 'name', 'control-plane')}"
 
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any], path: str = "spec") -> Iterator[tuple[str, Any, Any]]:

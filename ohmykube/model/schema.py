@@ -16,9 +16,9 @@ _FILLED_IN = {
 def schema() -> dict[str, Any]:
     made = Cluster.model_json_schema(by_alias=True)
     parts = made["$defs"]
-    for fields in (parts["Kubeadm"]["properties"], parts["Spec"]["properties"]["kubeadm"]["default"]):
-        del fields["read"]  # ohmykube's own
-    del parts["KubeadmRead"]
+    for name, field in (("Kubeadm", "read"), ("Hook", "sum"), ("NodeFile", "sum")):
+        del parts[name]["properties"][field]  # written by ohmykube
+    del parts["Spec"]["properties"]["kubeadm"]["default"]["read"], parts["KubeadmRead"]
     for name, part in (("Cluster", made), *parts.items()):
         required = [key for key in part.pop("required", ()) if key not in _FILLED_IN.get(name, ())]
         part |= {"required": required} if required else {}

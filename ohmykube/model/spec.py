@@ -9,10 +9,11 @@ from ipaddress import ip_network
 from itertools import count, islice
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
-from pydantic.alias_generators import to_camel
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from ohmykube.errors import OhmykubeError
+from ohmykube.model.base import STRICT
+from ohmykube.model.custom import Hooks, NodeFile
 from ohmykube.model.quantity import format_bytes, parse_bytes
 
 API_VERSION = "ohmykube.dev/v1"
@@ -89,12 +90,12 @@ def _bytes(value: object) -> int:
 
 
 def _check_address(value: str) -> str:
-    from ipaddress import ip_address
+    from ipaddress import IPv4Address
 
     try:
-        return value if value == "auto" else str(ip_address(value))
+        return value if value == "auto" else str(IPv4Address(value))
     except ValueError as error:
-        raise ValueError(f"{value!r} is no IP address") from error
+        raise ValueError(f"{value!r} is no IPv4 address") from error
 
 
 Name = Annotated[str, AfterValidator(check_name)]
@@ -112,7 +113,7 @@ Size = Annotated[
 class Model(BaseModel):
     """Frozen, and an unknown key is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=False)
+    model_config = STRICT
 
 
 class Disk(Model):
@@ -122,7 +123,8 @@ class Disk(Model):
 class Group(Model):
     """Machines of one size. Labels, annotations and taints go onto their nodes, `vars` to the roles.
 
-    `absent`: numbers that no machine has, since it was deleted while later ones stayed.
+    hooks, files: after those of the whole cluster. absent: numbers that no machine has, since it was deleted while
+    later ones stayed.
     """
 
     count: int = Field(ge=0, le=100)
@@ -134,6 +136,8 @@ class Group(Model):
     labels: Labels = {}
     annotations: dict[str, str] = {}
     taints: tuple[Taint, ...] = ()
+    hooks: Hooks = Hooks()
+    files: tuple[NodeFile, ...] = ()
     vars: dict[str, Any] = {}
 
     @property
@@ -197,6 +201,8 @@ class Host(Model):
     labels: Labels = {}
     annotations: dict[str, str] = {}
     taints: tuple[Taint, ...] = ()
+    hooks: Hooks = Hooks()
+    files: tuple[NodeFile, ...] = ()
     vars: dict[str, Any] = {}
 
 
@@ -231,6 +237,8 @@ class Spec(Model):
     hosts: tuple[Host, ...] = ()
     ssh: Ssh = Ssh()
     registries: dict[str, Registry] = {}
+    hooks: Hooks = Hooks()
+    files: tuple[NodeFile, ...] = ()
     vars: dict[str, Any] = {}
 
 

@@ -3,9 +3,10 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 
 from ohmykube.model.document import Path, nearest
+from ohmykube.model.parts import parts
 from ohmykube.model.quantity import format_bytes
 from ohmykube.model.spec import Cluster, Group
 
@@ -31,8 +32,10 @@ def check(cluster: Cluster, supported_versions: tuple[str, ...]) -> list[Problem
         *_sizes(cluster),
         *_names(cluster),
         *_networks(cluster),
+        *_shared_address(cluster),
         *_pods(cluster),
         *_hosts(cluster),
+        *_custom(cluster),
     ]
 
 
@@ -113,6 +116,25 @@ def _networks(cluster: Cluster) -> Iterator[Problem]:
         )
 
 
+def _shared_address(cluster: Cluster) -> Iterator[Problem]:
+    network, path = cluster.spec.network, ("spec", "network", "apiAddress")
+    if network.api_address == "auto":
+        return
+    if any(host.address == network.api_address for host in cluster.spec.hosts):
+        yield Problem(path, f"{network.api_address} is a host's own", "name one that is free")
+    if network.load_balancer != "none" and _in_pool(network.api_address, network.address_pool):
+        yield Problem(path, f"{network.api_address} is in the addressPool of load balancers", "name one outside of it")
+
+
+def _in_pool(address: str, pool: str) -> bool:
+    if pool in ("auto", ""):
+        return False
+    if "/" in pool:
+        return ip_address(address) in ip_network(pool)
+    first, last = (ip_address(part.strip()) for part in pool.split("-"))
+    return first.version == 4 and int(first) <= int(ip_address(address)) <= int(last)
+
+
 def _pods(cluster: Cluster) -> Iterator[Problem]:
     network = cluster.spec.network
     if network.cni == "none" and network.load_balancer != "none":
@@ -153,3 +175,19 @@ def _hosts(cluster: Cluster) -> Iterator[Problem]:
             "nobody but you knows which addresses of the hosts' network are free for load balancers",
             "name a range like 192.168.1.240-192.168.1.250, or set loadBalancer: none",
         )
+
+
+def _custom(cluster: Cluster) -> Iterator[Problem]:
+    """A hook is known on its node by moment and name, a file by its path."""
+    spec = cluster.spec
+    for path, part in parts(cluster):
+        for index, file in enumerate(part.files):
+            if file.path in [other.path for other in part.files[:index]]:
+                yield Problem((*path, "files", index, "path"), f"{file.path} stands twice")
+        for (moment, hooks), (_, others) in zip(part.hooks.moments(), spec.hooks.moments(), strict=True):
+            known = [] if part is spec else [hook.name for hook in others]
+            for index, hook in enumerate(hooks):
+                if hook.name in known:
+                    words = f"two hooks of one node are called {hook.name}"
+                    yield Problem((*path, "hooks", moment, index, "name"), words, "give one of them another name")
+                known.append(hook.name)

@@ -1,13 +1,14 @@
 """Make the machines, start them, and record how they were seen."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from ohmykube import ssh
-from ohmykube.model.machines import Machine, MachineSpec
+from ohmykube.errors import OhmykubeError, raise_all
+from ohmykube.model.machines import Machine, MachineSpec, SshTarget
 from ohmykube.phases.base import Context, in_parallel
+from ohmykube.store import sources
 from ohmykube.store.state import MachineRecord
-
-BOOT_TIMEOUT = 300.0  # seconds from power-on until ssh answers; a virtual machine without KVM takes its time
 
 
 class RecordWish:
@@ -20,7 +21,9 @@ class RecordWish:
 
     def run(self, context: Context) -> None:
         context.folder.make()
+        context.cluster = sources.keep(context.cluster, context.folder.sources)
         context.folder.write_spec(context.cluster.as_data())
+        sources.forget(context.cluster, context.folder.sources)
         ssh.generate_key(context.folder.identity_file, f"ohmykube {context.cluster.name}")
         save(context)
 
@@ -52,9 +55,15 @@ class ReachMachines:
         return True
 
     def run(self, context: Context) -> None:
-        wanted = {machine.name for machine in context.targets}
-        targets = [seen.ssh for seen in context.provider.machines() if seen.name in wanted and seen.ssh]
-        in_parallel(targets, lambda target: ssh.wait(target, timeout=BOOT_TIMEOUT), workers=len(targets))
+        """Raises OhmykubeError `machine.stopped` for one that goes off meanwhile, `ssh.unreachable` else."""
+
+        def reach(machine: MachineSpec) -> None:
+            context.step(self.title, "wait for an answer", machine.name)
+            target = _running(context, machine.name).ssh
+            if target:
+                _answering(context, machine.name, target)
+
+        in_parallel(context.targets, reach, workers=len(context.targets))
         save(context)
 
 
@@ -83,3 +92,42 @@ def running_planes(context: Context) -> list[Machine]:
     seen = {machine.name: machine for machine in context.provider.machines()}
     wished = [machine.name for machine in context.machines if machine.role == "control-plane"]
     return [seen[name] for name in wished if name in seen and seen[name].status == "running"]
+
+
+def _answering(context: Context, name: str, target: SshTarget) -> None:
+    try:
+        ssh.wait(target, timeout=context.provider.boot_timeout, look=lambda: _running(context, name))
+    except OhmykubeError as error:
+        error.message = f"{name} does not answer: {error.message}" if error.code == "ssh.unreachable" else error.message
+        error.context["machine"] = name
+        raise
+
+
+def _running(context: Context, name: str) -> Machine:
+    seen = {machine.name: machine for machine in context.provider.machines()}.get(name)
+    if seen and seen.status == "running":
+        return seen
+    state = f"{seen.status} {seen.detail}".strip() if seen else "gone"
+    raise OhmykubeError(
+        "machine.stopped",
+        f"{name} does not run any more, but is {state}",
+        hint="the same command again starts it",
+        context={"machine": name},
+    )
+
+
+def delete_machines(context: Context, phase: str, names: Sequence[str]) -> None:
+    """Each is tried; where one stays, the verb ends partly done, and again finishes it."""
+    failed: list[OhmykubeError] = []
+
+    def delete(name: str) -> None:
+        context.step(phase, "delete the machine", name)
+        try:
+            context.provider.delete(name)
+        except OhmykubeError as error:
+            error.exit_code = 3
+            failed.append(error)
+
+    in_parallel(names, delete, workers=context.parallel)
+    context.changed += len(names) - len(failed)
+    raise_all(failed)

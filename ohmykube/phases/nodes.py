@@ -3,12 +3,12 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from ohmykube.errors import OhmykubeError, raise_all
-from ohmykube.model.machines import wanted
+from ohmykube.errors import OhmykubeError
+from ohmykube.model.machines import Machine, wanted
 from ohmykube.model.members import remove
 from ohmykube.model.spec import Cluster
-from ohmykube.phases.base import Context, execute, in_parallel
-from ohmykube.phases.machines import running_planes, save
+from ohmykube.phases.base import Context, execute
+from ohmykube.phases.machines import delete_machines, running_planes, save
 
 DRAIN_TIMEOUT = 120  # seconds
 
@@ -63,41 +63,40 @@ class RemoveNodes:
         self._leave(context, removal)
         if not context.provider.owns_machines:
             context.changed += context.playbooks.run("reset", self._steps(context), limit=removal.nodes)
-        self._delete(context, removal.nodes)
+        delete_machines(context, self.title, removal.nodes)  # one that stays keeps all of them in the wish
         context.cluster, context.machines = removal.wish, wanted(removal.wish)
         context.folder.write_spec(context.cluster.as_data())
         context.state = replace(context.state, adding=())
         save(context)
 
     def _leave(self, context: Context, removal: Removal) -> None:
-        running = {machine.name for machine in context.provider.machines() if machine.status == "running"}
+        machines = context.provider.machines()
+        running = {machine.name for machine in machines if machine.status == "running"}
         variables = {
             "remove_nodes": list(removal.nodes),
             "remove_dead": [name for name in removal.nodes if name not in running],
+            "remove_addresses": _addresses(context, machines, removal.nodes),
             "remove_force": removal.force,
             "remove_timeout": removal.timeout,
         }
         staying = [machine.name for machine in running_planes(context) if machine.name not in removal.nodes]
+        if not staying:
+            raise OhmykubeError(
+                "node.no-plane",
+                f"no control plane that stays is running, so {', '.join(removal.nodes)} cannot leave the cluster",
+                hint=f"`ohmykube start --name {context.cluster.name}` switches them on",
+            )
         context.changed += context.playbooks.run("remove", self._steps(context), variables=variables, limit=staying)
-
-    def _delete(self, context: Context, names: Sequence[str]) -> None:
-        """One that stays keeps all of them in the wish: the verb ends partly done, and again finishes it."""
-        failed: list[OhmykubeError] = []
-
-        def delete(name: str) -> None:
-            context.step(self.title, "delete the machine", name)
-            try:
-                context.provider.delete(name)
-            except OhmykubeError as error:
-                error.exit_code = 3
-                failed.append(error)
-
-        in_parallel(names, delete, workers=context.parallel)
-        context.changed += len(names) - len(failed)
-        raise_all(failed)
 
     def _steps(self, context: Context) -> Callable[[str, str], None]:
         return lambda node, text: context.step(self.title, text, node)
+
+
+def _addresses(context: Context, machines: Sequence[Machine], names: Sequence[str]) -> list[str]:
+    """Those that they have, or had when they were seen last."""
+    seen = {record.name: record.seen.address for record in context.state.machines if record.seen}
+    seen |= {machine.name: machine.address for machine in machines if machine.address}
+    return [seen[name] for name in names if name in seen]
 
 
 def _planes(context: Context) -> list[str]:

@@ -1,9 +1,9 @@
 """Take a cluster away without a trace."""
 
 from ohmykube import kubeconfig
-from ohmykube.errors import OhmykubeError, raise_all
-from ohmykube.phases.base import Context, in_parallel
-from ohmykube.phases.machines import save
+from ohmykube.errors import OhmykubeError
+from ohmykube.phases.base import Context
+from ohmykube.phases.machines import delete_machines, save
 from ohmykube.store.home import Home
 
 
@@ -41,21 +41,8 @@ class DeleteMachines:
         return bool(context.provider.machines())
 
     def run(self, context: Context) -> None:
-        """Every machine is tried; those that stay keep the cluster recorded, and the verb ends partly done."""
-        names = [machine.name for machine in context.provider.machines()]
-        failed: list[OhmykubeError] = []
-
-        def delete(name: str) -> None:
-            context.step(self.title, "delete", name)
-            try:
-                context.provider.delete(name)
-            except OhmykubeError as error:
-                error.exit_code = 3
-                failed.append(error)
-
-        in_parallel(names, delete, workers=context.parallel)
-        context.changed += len(names) - len(failed)
-        raise_all(failed)
+        """A machine that stays keeps the cluster recorded."""
+        delete_machines(context, self.title, [machine.name for machine in context.provider.machines()])
 
 
 class CleanUp:

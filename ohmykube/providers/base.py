@@ -43,6 +43,7 @@ class Provider(Protocol):
     """
 
     name: str
+    boot_timeout: float  # seconds from power-on until ssh answers
     owns_machines: bool  # False: machines outlive the cluster (static), so `down` resets them instead
 
     @staticmethod

@@ -43,6 +43,7 @@ class StaticProvider:
 
     name = "static"
     owns_machines = False
+    boot_timeout = 60.0  # they run already
 
     def __init__(self, context: ProviderContext) -> None:
         self._hosts = {host.name: host for host in context.hosts}

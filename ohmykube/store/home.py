@@ -34,6 +34,10 @@ class ClusterFolder:
         return self.path / "state.json"
 
     @property
+    def sources(self) -> Path:
+        return self.path / "sources"
+
+    @property
     def kubeconfig(self) -> Path:
         return self.path / "kubeconfig"
 

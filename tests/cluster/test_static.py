@@ -38,6 +38,11 @@ def cluster_file(site: Site) -> Path:
         ],
         "ssh": {"user": target.user, "identityFile": str(target.identity_file), "port": target.port},
         "network": {"addressPool": site.pool},
+        "files": [
+            {"path": "/etc/issue", "content": "on loan\n"},
+            {"path": "/etc/kubernetes/policies/audit.yaml", "content": "{}", "mode": "0600"},
+        ],
+        "hooks": {"postSystem": [{"name": "words", "script": "echo words"}]},
         "vars": site.variables(),
     }
     path = site.folder / "cluster.yaml"

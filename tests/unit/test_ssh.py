@@ -75,6 +75,16 @@ def test_waiting_for_a_closed_port_lasts_as_long_as_allowed(target: SshTarget) -
     assert "ohmykube status" in caught.value.hint
 
 
+def test_waiting_ends_with_whatever_makes_it_useless(target: SshTarget) -> None:
+    def look() -> None:
+        raise OhmykubeError("machine.stopped", "it went off")
+
+    start = time.monotonic()
+    with pytest.raises(OhmykubeError, match="it went off"):
+        ssh.wait(replace(target, host="127.0.0.3"), timeout=60, look=look)
+    assert time.monotonic() - start < 10
+
+
 def test_a_wrong_key_ends_the_wait_at_once(target: SshTarget, sshd: Sshd) -> None:
     start = time.monotonic()
     with pytest.raises(OhmykubeError, match="Permission denied") as caught:

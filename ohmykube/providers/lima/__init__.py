@@ -34,6 +34,7 @@ class LimaProvider:
 
     name = "lima"
     owns_machines = True
+    boot_timeout = 300.0  # without a hypervisor a machine takes its time
 
     def __init__(self, context: ProviderContext) -> None:
         self._context = context

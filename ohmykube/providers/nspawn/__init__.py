@@ -36,6 +36,7 @@ class NspawnProvider:
 
     name = "nspawn"
     owns_machines = True
+    boot_timeout = 60.0
 
     def __init__(self, context: ProviderContext) -> None:
         self._context = context
@@ -121,8 +122,16 @@ class NspawnProvider:
         address = self._network.addresses().get(name, "")
         if address:
             ssh.forget_host_key(self._context.known_hosts, address)
-        if folder.exists():
-            shutil.rmtree(folder)
+        try:
+            if folder.exists():
+                shutil.rmtree(folder)
+        except OSError as error:
+            raise OhmykubeError(
+                "nspawn.delete",
+                f"machine {name} is not gone: {error.filename}: {error.strerror}",
+                hint="see who uses it (`findmnt`, `lsof`), and run the same command again",
+                context={"machine": name},
+            ) from error
         self._network.release(name)
 
     def capture(self, name: str, target: Path) -> None:

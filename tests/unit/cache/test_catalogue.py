@@ -79,6 +79,11 @@ class TestShipped:
         for name in ("flannel", "metallb", "local_path", "ubuntu-24.04", "lima", "lima_darwin"):
             assert not self.catalogue.artifact(name, "arm64").members
 
+    def test_what_is_an_image_alone_has_nothing_to_fetch(self) -> None:
+        artifact = self.catalogue.artifact("kube_vip", "arm64")
+        assert artifact.images == (f"ghcr.io/kube-vip/kube-vip:{artifact.version}",)
+        assert (artifact.url, artifact.sha256, artifact.checksum_url, artifact.members) == ("", "", "", {})
+
     def test_lima_is_named_as_its_release_names_it(self) -> None:
         assert "Linux-aarch64" in self.catalogue.artifact("lima", "arm64").url
         assert "Darwin-arm64" in self.catalogue.artifact("lima_darwin", "arm64").url
@@ -175,6 +180,12 @@ components:
     def test_a_component_without_a_url_says_so(self, overlay) -> None:  # type: ignore[no-untyped-def]
         catalogue = overlay(f"components: {{mine: {{versions: {{v1: {{amd64: {SUM}}}}}}}}}")
         assert "url" in refused("catalogue.invalid", catalogue.artifact, "mine", "amd64").message
+
+    def test_images_alone_are_enough_and_none_are_not(self, overlay) -> None:  # type: ignore[no-untyped-def]
+        images = "components: {mine: {images: ['reg.test/a:{version}'], versions: {1.0: {any: {}}, 2.0: {any: {}}}}}"
+        assert overlay(images).artifact("mine", "amd64").images == ("reg.test/a:2.0",)
+        empty = overlay("components: {kube_vip: {images: []}}")
+        refused("catalogue.invalid", empty.artifact, "kube_vip", "amd64")
 
     def test_a_component_without_versions_says_so(self, overlay) -> None:  # type: ignore[no-untyped-def]
         catalogue = overlay("components: {mine: {url: 'https://example.org/x'}}")

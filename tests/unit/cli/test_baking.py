@@ -9,7 +9,10 @@ from ansible_collections.ohmykube.cluster.plugins.module_utils.catalogue import 
 from ohmykube.cli import cluster as module
 from ohmykube.cli.wiring import Session
 from ohmykube.errors import OhmykubeError
+from ohmykube.model.custom import Hooks
 from ohmykube.model.machines import wanted
+from ohmykube.model.parts import parts
+from ohmykube.model.spec import Cluster
 from ohmykube.phases.base import Context
 from ohmykube.plans import UP
 from ohmykube.store.home import Home
@@ -29,8 +32,10 @@ class World:
     artifacts: FakeArtifacts = field(default_factory=lambda: FakeArtifacts(cached=True))
     providers: dict[str, FakeProvider] = field(default_factory=dict)
     playbooks: dict[str, FakePlaybooks] = field(default_factory=dict)
+    clusters: list[Cluster] = field(default_factory=list)
 
     def context(self, session, cluster, folder, kubeconfig=None, *, prepared=True):
+        self.clusters.append(cluster)
         return Context(
             cluster=cluster,
             folder=folder,
@@ -81,6 +86,17 @@ def test_hosts_that_exist_begin_with_no_image(run, world, tmp_path):
     code, _, err = run("up", "--name", "dev", "--provider", "static", "-f", file)
     assert code == 0, err
     assert HINT not in err
+
+
+def test_an_image_holds_nothing_of_hooks_and_files(run, world, tmp_path):
+    custom = "hooks: {preSystem: [{name: one, script: 'true'}]}, files: [{path: /etc/motd, content: ''}]"
+    file = tmp_path / "dev.yaml"
+    file.write_text(f"spec: {{{custom}, controlPlane: {{{custom.replace('one', 'two')}}}, workers: [{{name: w}}]}}")
+    code, _, err = run(*BAKE, "-f", file)
+    assert code == 0, err
+    (builder,) = world.clusters
+    assert [list(part.hooks.moments()) for _, part in parts(builder)] == [list(Hooks().moments())] * 2
+    assert not any(part.files for _, part in parts(builder))
 
 
 def test_an_image_that_is_fresh_stays(run, world):

@@ -35,6 +35,8 @@ spec:
   - {name: cp1, address: 10.0.0.2, role: control-plane}
   - {name: w1, address: 10.0.0.3, labels: {a: b}, vars: {x: 1}}
   ssh: {user: root, port: 22}
+  files: [{path: /etc/motd, content: hi, mode: "0644"}, {path: /opt/tree, source: patches}]
+  hooks: {preSystem: [{name: one, script: "true"}], postKubernetes: [{name: two, file: own.yaml, timeout: 5}]}
   registries: {docker.io: {mirrors: ["https://a"]}}
   vars: {kubeadm_sans: [a], kubeadm_swap: true}
 """)

@@ -1,13 +1,16 @@
 """Nodes that leave: what stays as it was where they cannot, and what is said then."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from ansible_collections.ohmykube.cluster.plugins.module_utils.draining import Removal, remove
 from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError
+from ansible_collections.ohmykube.cluster.plugins.module_utils.etcd import Etcd
 from ansible_collections.ohmykube.cluster.plugins.module_utils.host import Completed
 from ansible_collections.ohmykube.cluster.plugins.module_utils.kubectl import Kubectl
 
+from tests.unit.kubeadm.etcds import FakeEtcd, address
 from tests.unit.kubeadm.node import Node
 
 BUDGET = (
@@ -112,3 +115,74 @@ def test_force_takes_it_all_the_same(node):
     node.on("get", "persistentvolumes", say=items(volume("Bound", "w1")))
     assert remove(Kubectl(node.host), removal("w1", force=True), dry_run=False) == ["w1"]
     assert "--force" in node.called("drain")[0]
+
+
+@pytest.fixture
+def planes(node):
+    return node.on("get", "nodes", say=items(*map(known, "abc")))
+
+
+def test_what_would_lose_etcds_quorum_is_refused_before_anything_is_touched(planes):
+    fake = FakeEtcd("abc", dead="b")
+    with pytest.raises(OhmykubeError) as caught:
+        remove(Kubectl(planes.host), removal("c"), Etcd(fake.ask), dry_run=False)
+    assert caught.value.code == "etcd.quorum"
+    assert planes.calls == []
+    assert fake.names() == "abc"
+
+
+def test_a_member_leaves_when_its_node_is_empty_and_before_its_node_is_forgotten(planes):
+    fake, there = FakeEtcd("abc"), {}
+    for verb in ("drain", "delete"):
+        planes.on(verb, say=lambda call: there.update({call[6]: fake.names()}) or "")
+    assert remove(Kubectl(planes.host), removal("b"), Etcd(fake.ask), dry_run=False) == ["b"]
+    assert there == {"drain": "abc", "delete": "ac"}
+
+
+def test_a_control_plane_that_cannot_be_emptied_stays_a_member(planes):
+    fake = FakeEtcd("abc")
+    planes.on("drain", say=Completed(1, "", BUDGET)).on("get", "pods", say=items())
+    with pytest.raises(OhmykubeError, match="could not be emptied"):
+        remove(Kubectl(planes.host), removal("b"), Etcd(fake.ask), dry_run=False)
+    assert fake.names() == "abc"
+
+
+def test_asking_what_would_go_takes_no_member_out(planes):
+    fake = FakeEtcd("abc")
+    assert remove(Kubectl(planes.host), removal("b"), Etcd(fake.ask), dry_run=True) == ["b"]
+    assert fake.names() == "abc"
+
+
+def test_a_member_without_a_node_goes_too(planes):
+    """Who was killed here had deleted the node, or it never came to have one."""
+    fake = FakeEtcd("abcd")
+    assert remove(Kubectl(planes.host), removal("d"), Etcd(fake.ask), dry_run=False) == ["d"]
+    assert fake.names() == "abc"
+    assert not planes.called("drain") + planes.called("delete")
+
+
+def test_a_member_that_never_began_is_known_by_its_address(planes):
+    fake = FakeEtcd("abcd", nameless="d")
+    one = replace(removal("dev-d"), addresses=[address("d")])
+    assert remove(Kubectl(planes.host), one, Etcd(fake.ask), dry_run=False) == [f"https://{address('d')}:2380"]
+    assert fake.names() == "abc"
+
+
+def test_force_takes_a_member_however_few_are_left(planes):
+    fake = FakeEtcd("abc", dead="b")
+    assert remove(Kubectl(planes.host), removal("c", force=True), Etcd(fake.ask), dry_run=False) == ["c"]
+    assert fake.names() == "ab"
+
+
+def test_an_etcd_that_chooses_a_leader_just_now_is_asked_again(planes):
+    """The leader may be the one that leaves."""
+    fake, said = FakeEtcd("abc"), []
+
+    def ask(path, body, url=""):
+        if path == "cluster/member/remove" and not said:
+            said.append(path)
+            raise OhmykubeError("etcd.failed", "no", context={"output": "etcdserver: leader changed"})
+        return fake.ask(path, body, url)
+
+    remove(Kubectl(planes.host), removal("b"), Etcd(ask), dry_run=False)
+    assert (fake.names(), len(said)) == ("ac", 1)

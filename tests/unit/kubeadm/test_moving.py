@@ -109,6 +109,14 @@ def test_kube_proxy_starts_anew_when_the_api_server_knows_and_then_there_is_noth
     assert moving.old_address(node.host, NEW) == ""
 
 
+def test_a_control_plane_of_several_may_not_move():
+    moving.refuse_several([], OLD, NEW)
+    with pytest.raises(OhmykubeError, match=f"moved from {OLD} to {NEW}") as caught:
+        moving.refuse_several(["cp2"], OLD, NEW)
+    assert caught.value.code == "kubeadm.moved"
+    assert "--role control-plane" in caught.value.hint  # the way out is to replace it
+
+
 def test_an_etcd_that_does_not_answer_is_an_error_with_a_hint(node):
     with pytest.raises(OhmykubeError) as caught:
         Etcd(gateway(node.host)).members()

@@ -145,6 +145,14 @@ def test_values_of_a_wish_go_by_their_names():
     assert objects.clean("a: [") == "a: ["
 
 
+def test_texts_of_hooks_and_files_are_not_told():
+    hooks = {"preSystem": [{"name": "one", "script": "curl -u me:hush", "file": ""}]}
+    wish = {"spec": {"hooks": hooks, "files": [{"path": "/etc/a", "content": "hush"}, {"path": "/b", "content": None}]}}
+    told = objects.clean(yaml.safe_dump(wish))
+    assert "hush" not in told
+    assert "/etc/a" in told
+
+
 def test_files_of_this_computer(collected, tmp_path, monkeypatch):
     monkeypatch.setattr(sources, "_TAIL", 20)
     runs = tmp_path / "runs"

@@ -15,7 +15,16 @@ spec:
   kubernetesVersion: v1.36.4
   workers:
     - {name: worker, count: 1}
-    - {name: big-ones, count: 1, labels: {size: big}, taints: ["a=b:NoSchedule"], vars: {node_swap: true}}
+    - name: big-ones
+      count: 1
+      labels: {size: big}
+      taints: ["a=b:NoSchedule"]
+      hooks:
+        preSystem: [{name: two, script: "false", timeout: 5}]
+        postKubernetes: [{name: three, file: /three, sum: abc}]
+      files: [{path: /etc/empty, content: "", mode: "0600", owner: 1000}, {path: /srv/data, directory: true}]
+      vars: {node_swap: true}
+  hooks: {preSystem: [{name: one, script: "true"}]}
   vars: {containerd_version: 2.2.7, flannel_backend: host-gw}
 """
 
@@ -74,6 +83,30 @@ def test_the_users_documents_and_what_ipvs_needs(cluster, tmp_path):
     assert cluster_inventory.build(data, state(cluster, tmp_path)).variables["kubeadm_config"] == []
 
 
+def test_hooks_and_files_of_a_group_come_after_those_for_all(cluster, tmp_path):
+    made = cluster_inventory.build(cluster.as_data(), state(cluster, tmp_path))
+    one = {"name": "one", "script": "true", "timeout": 600}
+    assert made.hosts["dev-worker-1"]["customize_hooks"] == {"preSystem": [one]}
+    assert "customize_files" not in made.hosts["dev-worker-1"]
+    big = made.hosts["dev-big-ones-1"]
+    assert big["customize_hooks"] == {
+        "preSystem": [one, {"name": "two", "script": "false", "timeout": 5}],
+        "postKubernetes": [{"name": "three", "file": "/three", "timeout": 600}],
+    }
+    assert big["customize_files"] == [
+        {"path": "/etc/empty", "content": "", "mode": "0600", "owner": "1000"},
+        {"path": "/srv/data", "directory": True},
+    ]
+
+
+def test_a_cluster_of_an_older_version_has_neither(cluster, tmp_path):
+    data = cluster.as_data()
+    for part in (data["spec"], data["spec"]["controlPlane"], *data["spec"]["workers"]):
+        del part["hooks"], part["files"]
+    made = cluster_inventory.build(data, state(cluster, tmp_path))
+    assert not any(name.startswith("customize") for host in made.hosts.values() for name in host)
+
+
 def test_a_machine_without_an_address_is_named(cluster, tmp_path):
     with pytest.raises(OhmykubeError, match="no address is known for dev-worker-1"):
         cluster_inventory.build(cluster.as_data(), state(cluster, tmp_path, lost=("dev-worker-1",)))
@@ -85,6 +118,55 @@ def test_a_reset_needs_no_control_plane(cluster, tmp_path):
     made = cluster_inventory.build(cluster.as_data(), {**seen, "machines": seen["machines"][1:]})
     assert made.groups["control_plane"] == []
     assert sorted(made.hosts) == ["dev-big-ones-1", "dev-worker-1"]
+
+
+def several(tmp_path, *, count=3, wished="auto", given="10.1.0.254"):
+    text = f"spec: {{controlPlane: {{count: {count}}}, workers: [{{name: worker}}], network: {{apiAddress: {wished}}}}}"
+    defaults = {("spec", "provider"): "nspawn", ("spec", "kubernetesVersion"): "v1.36.4"}
+    wish = load.build("dev", document=parse(text, "f"), defaults=defaults, supported_versions=("v1.36.4",))
+    return wish.as_data(), {**state(wish, tmp_path), "apiAddress": given}
+
+
+@pytest.mark.parametrize(("wished", "shared"), [("auto", "10.1.0.254"), ("10.1.0.9", "10.1.0.9")])
+def test_several_control_planes_are_found_at_the_address_that_they_share(tmp_path, wished, shared):
+    wish, seen = several(tmp_path, wished=wished)
+    made = cluster_inventory.build(wish, seen)
+    assert made.groups["control_plane"] == [f"dev-control-plane-{number}" for number in (1, 2, 3)]
+    assert cluster_inventory.api_address(wish, seen) == shared
+    for host in made.hosts.values():
+        assert host["node_hosts"][1] == {"name": "dev.ohmykube.internal", "address": shared}
+    assert made.variables["kubeadm_endpoint_address"] == shared
+    assert made.variables["kubeadm_sans"] == [shared]
+    assert made.variables["kubeadm_endpoint"] == "dev.ohmykube.internal:6443"
+    assert made.variables["flannel_interface_can_reach"] == "10.1.0.1"  # not what moves from one to another
+
+
+def test_one_control_plane_is_found_at_its_own_and_can_become_one_of_several(tmp_path):
+    wish, seen = several(tmp_path, count=1)
+    made = cluster_inventory.build(wish, seen)
+    assert cluster_inventory.api_address(wish, seen) == "10.1.0.1"
+    assert made.hosts["dev-worker-1"]["node_hosts"][1]["address"] == "10.1.0.1"
+    assert made.variables["kubeadm_endpoint_address"] == ""
+    assert made.variables["kubeadm_sans"] == ["10.1.0.254"]
+
+
+def test_what_older_versions_have_written_has_no_address_to_share(tmp_path):
+    wish, seen = several(tmp_path, count=1)
+    del wish["spec"]["network"]["apiAddress"], seen["apiAddress"]
+    made = cluster_inventory.build(wish, seen)
+    assert (made.variables["kubeadm_endpoint_address"], made.variables["kubeadm_sans"]) == ("", [])
+
+
+def test_the_shared_address_needs_its_image_and_one_control_plane_none(tmp_path):
+    for count, wanted_images in ((1, []), (3, [{"component": "kube_vip", "version": ""}])):
+        spec = several(tmp_path, count=count)[0]["spec"]
+        assert requirements.control_planes(spec) == count
+        assert requirements.images(spec) == wanted_images
+    hosts = [{"role": role} for role in ("control-plane", "worker", "control-plane")]
+    static = {"provider": "static", "hosts": hosts, "controlPlane": {"count": 1}}  # that count is nobody's
+    assert requirements.control_planes(static) == 2
+    assert requirements.images(static)
+    assert not requirements.images({**static, "hosts": hosts[:2]})
 
 
 def test_what_is_not_wanted_is_not_required(cluster):

@@ -10,6 +10,7 @@ from ohmykube.model.changes import refuse
 from ohmykube.model.document import Document, parse
 from ohmykube.model.load import WORKERS, Given
 from ohmykube.model.machines import wanted
+from ohmykube.model.parts import hook_seconds
 
 DEFAULTS = {("spec", "provider"): "lima", ("spec", "kubernetesVersion"): "v1.36.4"}
 VERSIONS = ("v1.37.1", "v1.36.4", "v1.35.8", "v1.30.9")
@@ -87,6 +88,25 @@ def test_all_problems_at_once_each_with_its_line_and_a_suggestion():
         ("spec: {provider: static, hosts: [{name: a, address: b}, {name: a, address: b}]}", "stands twice"),
         ("spec: {provider: static, hosts: [{name: a, address: b}]}", "no host has the role"),
         ("spec: {provider: static, hosts: [{name: a, address: b, role: control-plane}]}", "free for load balancers"),
+        ("spec: {hooks: {preSytem: []}}", "did you mean 'preSystem'"),
+        ("spec: {hooks: {preSystem: [{name: a}]}}", "either a script.* or a file"),
+        ("spec: {hooks: {preSystem: [{name: a, script: b, file: c}]}}", "either a script.* or a file"),
+        ("spec: {hooks: {preSystem: [{name: A, script: b}]}}", "cannot name a hook"),
+        ("spec: {hooks: {preSystem: [{name: a, script: b, timeout: 0}]}}", "greater than or equal to 1"),
+        ("spec: {hooks: {preSystem: [{name: a, script: b}, {name: a, script: c}]}}", "two hooks of one node"),
+        (
+            "spec: {hooks: {preSystem: [{name: a, script: b}]},"
+            " controlPlane: {hooks: {preSystem: [{name: a, script: c}]}}}",
+            r"spec.controlPlane.hooks.preSystem.0.name: two hooks of one node.*dev.yaml:1",
+        ),
+        ("spec: {files: [{path: /etc/a}]}", "either content or a source"),
+        ("spec: {files: [{path: /etc/a, content: '', directory: true}]}", "either content or a source"),
+        ("spec: {files: [{path: etc/a, content: ''}]}", "no absolute path"),
+        ("spec: {files: [{path: /etc/hosts, content: ''}]}", "own roles"),
+        ("spec: {files: [{path: /etc/a, content: '', mode: 0644}]}", 'write it like mode: "0644"'),
+        ("spec: {files: [{path: /etc/a, content: '', mode: rw}]}", "no mode in octal"),
+        ("spec: {files: [{path: /etc/a, content: '', owner: 'a b'}]}", "neither the name nor the number"),
+        ("spec: {files: [{path: /etc/a, content: ''}, {path: /etc/a, directory: true}]}", "/etc/a stands twice"),
         ("apiVersion: ohmykube.dev/v9", "apiVersion"),
         ("spec: 3", "must be a mapping"),
         ("spec: {workers: 3}", "spec.workers"),
@@ -126,7 +146,10 @@ json_like = st.recursive(
     max_leaves=6,
 )
 spec_keys = st.sampled_from(
-    ["workers", "controlPlane", "network", "hosts", "ssh", "provider", "kubernetesVersion", "vars", "registries", "zz"]
+    [
+        *("workers", "controlPlane", "network", "hosts", "ssh", "provider", "kubernetesVersion", "vars", "registries"),
+        *("hooks", "files", "zz"),
+    ]
 )
 
 
@@ -143,11 +166,20 @@ def test_any_file_is_a_cluster_or_a_list_of_problems(spec, metadata):
 def test_a_written_cluster_reads_back_the_same():
     import yaml
 
-    cluster = build("spec: {workers: [{name: big, memory: 3000MiB, taints: ['a=b:NoSchedule']}]}")
+    cluster = build(
+        "spec: {workers: [{name: big, memory: 3000MiB, taints: ['a=b:NoSchedule']}], files: [{path: /a, content: ''}],"
+        " hooks: {postSystem: [{name: a, script: \"#!/bin/sh\\necho '{{ x }}'\\n\"}]}}"
+    )
     again = load.build(
         "dev", document=parse(yaml.safe_dump(cluster.as_data()), "f"), defaults={}, supported_versions=VERSIONS
     )
     assert again == cluster
+
+
+def test_hooks_are_given_their_time():
+    assert build().spec.hooks.seconds == hook_seconds(build()) == 0
+    groups = "[{name: a, hooks: {preSystem: [{name: b, script: c, timeout: 7}]}}, {name: b}]"
+    assert hook_seconds(build(f"spec: {{hooks: {{postSystem: [{{name: a, script: b}}]}}, workers: {groups}}}")) == 607
 
 
 def test_growing_is_allowed_and_what_cannot_be_applied_is_refused():

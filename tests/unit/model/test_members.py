@@ -31,6 +31,14 @@ def test_a_node_more_of_a_group_and_of_a_new_one():
     assert add(wish, Addition(1, "big", {"cpu": 4})).spec.workers[1].count == 2
 
 
+def test_a_node_more_of_a_group_with_hooks_and_files():
+    files = "[{path: /a, content: ''}, {path: /b, source: /c, sum: d, mode: '0600', owner: 0}]"
+    group = f"{{name: big, hooks: {{preSystem: [{{name: a, script: b}}]}}, files: {files}}}"
+    before = cluster(f"spec: {{workers: [{group}]}}")
+    (grown,) = add(before, Addition(1, "big")).spec.workers
+    assert grown == before.spec.workers[0].model_copy(update={"count": 2})
+
+
 def test_others_keep_their_names_when_one_goes_and_its_number_is_used_again():
     wish = remove(add(cluster(), Addition(1)), ["dev-worker-2"])
     assert names(wish) == ["control-plane-1", "worker-1", "worker-3"]

@@ -1,5 +1,6 @@
 """What up would do, told before it does it."""
 
+from ohmykube.model.changes import refuse
 from ohmykube.model.document import parse
 from ohmykube.model.load import build
 from ohmykube.model.machines import Machine, wanted
@@ -53,6 +54,35 @@ def test_marks_and_other_fields():
         Step("mark", "group worker", "taints x=y:NoSchedule"),
         Step("change", "spec.storage.csi", "local-path -> none"),
     ]
+
+
+def test_files_and_hooks_that_are_new_or_have_changed():
+    def wish(script, mode, more=""):
+        files = f"[{{path: /etc/a, content: hush, mode: '{mode}'}}{more}]"
+        return cluster(
+            f"spec: {{hooks: {{preSystem: [{{name: one, script: 'true'}}, {{name: two, script: {script}}}]}},"
+            f" workers: [{{name: worker, count: 2, files: {files}}}]}}"
+        )
+
+    old, new = wish("hush-1", "0644", ", {path: /etc/b, directory: true}"), wish("hush-2", "0600")
+    refuse(old, new)
+    assert steps(old, new, running(new)) == [
+        Step("run", "all nodes", "run hook two (preSystem)"),
+        Step("place", "group worker", "file /etc/a"),
+        Step("restore", "group worker", "file /etc/b as it was before"),
+    ]
+    assert steps(new, new, running(new)) == []
+    assert [step.action for step in steps(cluster(), new, running(new))] == ["run", "run", "place"]
+
+
+def test_files_of_this_computer_are_compared_by_what_they_hold():
+    text = (
+        "spec: {{hooks: {{postKubernetes: [{{name: a, file: {0}, sum: {1}}}]}},"
+        " files: [{{path: /a, source: {0}, sum: {1}}}]}}"
+    )
+    old = cluster(text.format("/one", "x"))
+    assert steps(old, cluster(text.format("/two", "x")), running(old)) == []
+    assert [step.action for step in steps(old, cluster(text.format("/one", "y")), running(old))] == ["place", "run"]
 
 
 def test_what_would_be_refused_is_told_with_the_rest():

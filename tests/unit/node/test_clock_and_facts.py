@@ -49,6 +49,7 @@ def test_facts(machine: Machine) -> None:
         "cgroup_version": 2,
         "interface": "eth0",
         "address": "10.0.0.5",
+        "placed": False,
     }
 
 

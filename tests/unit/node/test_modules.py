@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import ErrorGroup, OhmykubeError
-from ansible_collections.ohmykube.cluster.plugins.module_utils.host import run_command
+from ansible_collections.ohmykube.cluster.plugins.module_utils.host import in_short, run_command
 from ansible_collections.ohmykube.cluster.plugins.module_utils.report import failed
 from ansible_collections.ohmykube.cluster.plugins.modules import node, service
 
@@ -117,3 +117,15 @@ def test_commands_have_a_time_limit_and_a_status() -> None:
 def _files(machine: Machine) -> dict[str, bytes]:
     paths = (path for path in machine.root.rglob("*") if path.is_file())
     return {str(path.relative_to(machine.root)): path.read_bytes() for path in paths}
+
+
+@pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        (["env", "PATH=/usr/local/bin", "kubeadm", "join", "--config=x"], "kubeadm join"),
+        (["/usr/bin/kubectl", "--kubeconfig=x", "get", "nodes"], "kubectl get"),
+        (["sh", "-c", "echo a; exit 3"], "sh"),
+    ],
+)
+def test_a_command_that_takes_too_long_is_named_by_program_and_verb(argv: list[str], told: str) -> None:
+    assert in_short(argv) == told

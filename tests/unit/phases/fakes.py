@@ -17,6 +17,7 @@ class FakeProvider:
     problems: list[OhmykubeError] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     owns_machines: bool = True
+    boot_timeout: float = 1
     name: str = "fake"
 
     @staticmethod

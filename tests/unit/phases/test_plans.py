@@ -10,7 +10,7 @@ import pytest
 from ohmykube.errors import ErrorGroup, OhmykubeError
 from ohmykube.phases import base
 from ohmykube.phases.artifacts import FetchImages
-from ohmykube.phases.machines import MakeMachines, RecordWish
+from ohmykube.phases.machines import MakeMachines, ReachMachines, RecordWish
 from ohmykube.phases.preflight import Preflight
 from ohmykube.phases.teardown import CleanUp, DeleteMachines, ResetMachines
 from ohmykube.plans import DOWN, UP
@@ -198,3 +198,13 @@ def test_no_more_than_asked_for_at_once():
 
     base.in_parallel(list(range(12)), work, workers=3)
     assert most <= 3
+
+
+@pytest.mark.parametrize(("state", "words"), [({"dev-worker-1": "stopped"}, "is stopped"), ({}, "is gone")])
+def test_a_machine_that_does_not_run_any_more_is_not_waited_for(context, state, words):
+    context.provider.existing = {machine.name: "running" for machine in context.machines}
+    del context.provider.existing["dev-worker-1"]
+    context.provider.existing |= state
+    with pytest.raises(OhmykubeError, match=f"dev-worker-1 does not run any more, but {words}") as caught:
+        base.execute([ReachMachines()], context)
+    assert caught.value.code == "machine.stopped"

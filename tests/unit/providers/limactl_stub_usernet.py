@@ -20,6 +20,7 @@ class Api(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         self.prefix = prefix
         self.leases = leases
         self.records: list[dict[str, str]] = []
+        self.forwards: list[dict[str, str]] = []
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -27,10 +28,19 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         zones = [{"Name": "internal.", "Records": self.server.records, "DefaultIP": ""}]
-        self.answer({"/services/dns/all": zones, "/services/dhcp/leases": self.server.leases}[self.path])
+        known = {
+            "/services/dns/all": zones,
+            "/services/dhcp/leases": self.server.leases,
+            "/services/forwarder/all": self.server.forwards,
+        }
+        self.answer(known[self.path])
 
     def do_POST(self) -> None:
         """`/lease/NAME`: a machine asks for an address: the one that its MAC has, else the lowest that is free."""
+        if self.path == "/services/forwarder/expose":
+            self.server.forwards.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.answer({})
+            return
         name = self.path.removeprefix("/lease/")
         mac = f"mac-of-{name}"
         addresses = {known: address for address, known in self.server.leases.items()}

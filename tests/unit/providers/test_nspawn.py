@@ -1,5 +1,6 @@
 """The parts of the nspawn provider that need neither root nor a kernel."""
 
+import json
 import os
 import shutil
 from ipaddress import IPv4Network
@@ -169,7 +170,17 @@ def test_before_prepare_there_is_nothing(context: ProviderContext) -> None:
 
     assert provider.machines() == []
     assert provider.clusters() == []
-    assert provider.address_pool() == ""
+    assert provider.address_pool() == provider.api_address() == ""
+
+
+def test_control_planes_share_an_address_that_no_machine_and_no_load_balancer_gets(context: ProviderContext) -> None:
+    (context.directory / "machines").mkdir()
+    plan = {"subnet": "10.74.3.0/24", "addresses": {}}
+    (context.directory / "machines/network.json").write_text(json.dumps(plan))
+    provider = NspawnProvider(context)
+
+    assert (provider.address_pool(), provider.api_address()) == ("10.74.3.200-10.74.3.250", "10.74.3.254")
+    assert provider.reach("10.74.3.254", 6443) == "10.74.3.254:6443"
 
 
 def test_a_machine_made_in_part_is_broken_and_does_not_start(context: ProviderContext) -> None:

@@ -60,7 +60,8 @@ def test_it_is_a_provider_that_owns_no_machines(make: Make) -> None:
     assert provider.name == "static"
     assert not provider.owns_machines
     assert provider.unusable() == ""
-    assert provider.address_pool() == ""
+    assert provider.address_pool() == provider.api_address() == ""
+    assert provider.reach("192.0.2.9", 6443) == "192.0.2.9:6443"
     assert provider.variables("cp1") == {}
 
 

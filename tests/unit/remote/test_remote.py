@@ -97,3 +97,21 @@ def test_a_program_that_breaks_says_its_last_words() -> None:
     with pytest.raises(OhmykubeError, match="ModuleNotFoundError") as caught:
         ask(code.request("no_such_program", {}, keep=False))
     assert caught.value.code == "node.no-answer"
+
+
+def test_what_the_kernel_refuses_is_an_error_with_a_hint(tmp_path: Path) -> None:
+    program = tmp_path / "blocked.py"
+    program.write_text(
+        "import os\n"
+        "def run(options, host, *, check_mode):\n"
+        "    descriptor = os.open('/dev/full', os.O_WRONLY)\n"
+        "    os.write(descriptor, b'x')\n"
+    )
+    path = f"import sys; sys.path[:0] = [{str(tmp_path)!r}, {str(COLLECTIONS)!r}]"
+    script = f"{path}; from {code.PROGRAMS}.remote import module; sys.exit(module.main())"
+    told = json.dumps({"module": "blocked", "options": {}, "check_mode": False}).encode()
+    done = subprocess.run([sys.executable, "-c", script], input=told, capture_output=True, check=False)
+    with pytest.raises(OhmykubeError, match="no room left") as caught:
+        code.answer(done.returncode, done.stdout.decode(), done.stderr.decode())
+    assert caught.value.code == "node.disk-full"
+    assert "df -h" in caught.value.hint

@@ -184,10 +184,26 @@ def _host(cluster: Mapping[str, Any], machine: Mapping[str, Any], api: str) -> d
         "kubeadm_node_labels": group["labels"],
         "kubeadm_node_annotations": group["annotations"],
         "kubeadm_node_taints": group["taints"],
+        **_custom(cluster["spec"], group),
         **machine["variables"],
         **cluster["spec"]["vars"],
         **group["vars"],
     }
+
+
+def _custom(spec: Mapping[str, Any], group: Mapping[str, Any]) -> dict[str, Any]:
+    """Files and hooks of a node, where it has any: those for all nodes, then those of its group."""
+    parts = (spec, group)
+    files = [_said(file) for part in parts for file in part.get("files", ())]  # clusters of older versions have none
+    hooks: dict[str, list[dict[str, Any]]] = {}
+    for moment, found in (item for part in parts for item in part.get("hooks", {}).items() if item[1]):
+        hooks.setdefault(moment, []).extend(map(_said, found))
+    return {**({"customize_files": files} if files else {}), **({"customize_hooks": hooks} if hooks else {})}
+
+
+def _said(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """What somebody has said of it; an empty content is that too. `sum` is for the command line."""
+    return {key: value for key, value in entry.items() if key != "sum" and (value or (key, value) == ("content", ""))}
 
 
 def _group(spec: Mapping[str, Any], machine: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -15,11 +15,12 @@ from ansible_collections.ohmykube.cluster.plugins.module_utils.kubectl import Ku
 
 _API = "kubeadm.k8s.io/v1beta4"
 _UPLOAD_TIMEOUT = 60  # seconds
+_IP_TIMEOUT = 30  # seconds
 _NAMESPACES = ("kube-system", "kube-flannel")
 
 
-def take_address(host: Host, shared: str, own: str) -> None:
-    """Hold the shared address on the interface that has `own`, until kube-vip does.
+def take_address(host: Host, shared: str, own: str) -> str:
+    """Hold the shared address on the interface that has `own`, until kube-vip does; the interface.
 
     kubeadm init already asks the API server at it, and kube-vip needs what init makes.
     """
@@ -28,6 +29,12 @@ def take_address(host: Host, shared: str, own: str) -> None:
     if not interface:
         raise OhmykubeError("node.no-address", f"no interface has {own}", hint="`ip address` on the node shows them")
     host.command(["ip", "address", "replace", f"{shared}/32", "dev", interface])
+    return str(interface)
+
+
+def give_address_back(host: Host, shared: str, interface: str) -> None:
+    """After an init that failed: no kube-vip would ever let go of it."""
+    host.run(["ip", "address", "delete", f"{shared}/32", "dev", interface], _IP_TIMEOUT)
 
 
 def refuse_another(unseen: Sequence[str]) -> None:

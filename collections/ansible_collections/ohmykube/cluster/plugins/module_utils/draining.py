@@ -24,17 +24,19 @@ Item = Mapping[str, Any]
 class Removal:
     """nodes: their names. dead: those whose machine does not run, so that nobody there can say that a pod has ended.
 
-    force: lose volumes, bare pods, and what cannot be evicted. timeout: seconds for the drain.
+    force: lose volumes, bare pods, and what cannot be evicted. timeout: seconds for the drain. addresses: of the nodes;
+    etcd knows a member that has never begun by nothing else.
     """
 
     nodes: Sequence[str]
     dead: Sequence[str]
     force: bool
     timeout: int
+    addresses: Sequence[str] = ()
 
 
 def remove(kubectl: Kubectl, removal: Removal, etcd: Etcd | None = None, *, dry_run: bool) -> list[str]:
-    """Drain the nodes, take them out of etcd, and delete their objects; the names of those that were there.
+    """Drain the nodes, take them out of etcd, and delete their objects; what was there.
 
     etcd: None where it is not the cluster's own. Raises OhmykubeError `etcd.quorum`, `node.volumes` or
     `node.not-drained`, and then they take pods as before.
@@ -47,11 +49,10 @@ def remove(kubectl: Kubectl, removal: Removal, etcd: Etcd | None = None, *, dry_
         return there
     if there:
         _empty(kubectl, removal, there, known)
-    if etcd:
-        patiently(lambda: forget(etcd, removal.nodes), timeout=_WAIT)
+    gone = patiently(lambda: forget(etcd, removal.nodes, removal.addresses), timeout=_WAIT) if etcd else []
     if there:  # the API server may have been that of a control plane which has just left
         patiently(lambda: kubectl.text("delete", "nodes", "--ignore-not-found", *there), timeout=_WAIT)
-    return there
+    return [*there, *(member for member in gone if member not in there)]
 
 
 def _empty(kubectl: Kubectl, removal: Removal, there: Sequence[str], known: Mapping[str, Item]) -> None:

@@ -59,9 +59,12 @@ class Etcd:
         self.ask("cluster/member/remove", {"ID": member.id})
 
     def healthy(self, member: Member) -> bool:
-        """Whether it says that it follows a leader."""
+        """Whether it says, at any of its addresses, that it follows a leader."""
+        return any(self._follows(url) for url in member.client_urls)
+
+    def _follows(self, url: str) -> bool:
         try:
-            return any(self.ask("maintenance/status", {}, url).get("leader", "0") != "0" for url in member.client_urls)
+            return bool(self.ask("maintenance/status", {}, url).get("leader", "0") != "0")
         except OhmykubeError:
             return False
 

@@ -57,8 +57,12 @@ def write_atomic(path: Path, data: bytes, mode: int, owner: tuple[int, int] | No
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    # The rename itself must survive a power cut too.
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """A rename itself must survive a power cut too."""
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(folder)
     finally:

@@ -46,11 +46,18 @@ def run_command(argv: Sequence[str], timeout: float) -> Completed:
     except subprocess.TimeoutExpired as error:
         raise OhmykubeError(
             "command.timeout",
-            f"{argv[0]} did not end within {timeout:g} s",
+            f"{in_short(argv)} did not end within {timeout:g} s",
             hint="run the command on the node by hand to see what it waits for",
             context={"command": " ".join(argv)},
         ) from error
     return Completed(done.returncode, done.stdout, done.stderr)
+
+
+def in_short(argv: Sequence[str]) -> str:
+    """The program and its verb: `kubeadm join`, without what it is run by (env) and its options."""
+    program, *rest = [word for word in argv if word != "env" and "=" not in word and not word.startswith("-")]
+    verb = rest[0] if rest and rest[0].isalpha() else ""
+    return f"{Path(program).name} {verb}".strip()
 
 
 @dataclass(frozen=True)
@@ -76,9 +83,10 @@ class Host:
         done = self.run(argv, timeout)
         if done.code:
             output = (done.stderr or done.stdout).strip()
+            last = output.splitlines()[-1] if output else "no output"
             raise OhmykubeError(
                 "command.failed",
-                f"{argv[0]} failed with status {done.code}: {output.splitlines()[-1] if output else 'no output'}",
+                f"{in_short(argv)} failed with status {done.code}: {last}",
                 context={"command": " ".join(argv), "output": output},
             )
         return done.stdout

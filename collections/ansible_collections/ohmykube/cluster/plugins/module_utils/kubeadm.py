@@ -71,6 +71,7 @@ class Kubeadm:
 
     def reset(self) -> None:
         """Wipe what kubeadm made on this node, and what the pod network would remember of the cluster before."""
+        self.host.path(INITIALISED).unlink(missing_ok=True)  # first: half of a control plane is none that was finished
         socket = "--cri-socket=unix:///run/containerd/containerd.sock"
         self.run("reset", "--force", socket, timeout=_RESET_TIMEOUT)
         network.forget(self.host)
@@ -108,14 +109,16 @@ class Kubeadm:
         self.place_pods(setup.pods)  # they use what init makes
         write_atomic(self.host.path(INITIALISED), b"", 0o600)
 
-    def place_pods(self, pods: Mapping[str, str]) -> bool:
-        """See to the manifests of static pods; whether one changed."""
+    def place_pods(self, pods: Mapping[str, str], *, dry_run: bool = False) -> bool:
+        """See to the manifests of static pods; whether one changed, or would."""
         changed = False
         for name, text in pods.items():
             path = f"{MANIFESTS}/{Path(name).name}"
             if (self.host.read(path) or "") == text:
                 continue
             changed = True
+            if dry_run:
+                continue
             if text:
                 write_atomic(self.host.path(path), text.encode(), 0o600)
             else:

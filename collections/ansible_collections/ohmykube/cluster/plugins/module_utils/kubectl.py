@@ -33,6 +33,7 @@ _PASSING = (
     "i/o timeout",
     "TLS handshake timeout",
     "context deadline exceeded",
+    "Client.Timeout exceeded",
     "etcdserver: ",
     "EOF",
 )

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -24,6 +25,8 @@ def run_module(arguments: Mapping[str, Any], run: Run) -> None:
         module.exit_json(**run(module.params, Host(), check_mode=module.check_mode))
     except OhmykubeError as error:
         module.fail_json(**failed(error))
+    except OSError as error:
+        module.fail_json(**failed(of_system(error)))
 
 
 def changed(changes: Sequence[Change], **results: object) -> dict[str, Any]:
@@ -41,6 +44,18 @@ def failed(error: OhmykubeError) -> dict[str, Any]:
     errors = each(error)
     told = {**error.as_dict(), "message": "\n".join(one.message for one in errors)}
     return {"failed": True, "changed": False, "msg": "\n".join(map(_in_words, errors)), "error": told}
+
+
+def of_system(error: OSError) -> OhmykubeError:
+    """What the kernel refuses a module that has not foreseen it."""
+    words = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return OhmykubeError(
+            "node.disk-full",
+            f"the disk has no room left: {words}",
+            hint="on the node: `df -h`; `crictl rmi --prune` frees what no container runs",
+        )
+    return OhmykubeError("node.system", words, hint="on the node: `dmesg | tail`, `df -h`, `mount`")
 
 
 def _in_words(error: OhmykubeError) -> str:

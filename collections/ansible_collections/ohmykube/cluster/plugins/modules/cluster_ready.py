@@ -53,15 +53,15 @@ options:
     description: Seconds.
     type: int
     default: 300
+extends_documentation_fragment:
+  - ohmykube.cluster.attributes
 attributes:
   check_mode:
-    description: Can run in check mode; it does not ask then, for what it would ask about may be yet to be made.
     support: full
+    details: It does not ask then, for what it would ask about may be yet to be made.
   diff_mode:
-    description: Returns what changed.
     support: none
   idempotent:
-    description: A second run with the same options changes nothing.
     support: full
 """
 

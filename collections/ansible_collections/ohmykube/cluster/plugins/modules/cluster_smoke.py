@@ -31,15 +31,15 @@ options:
     description: Seconds until the pods must run.
     type: int
     default: 120
+extends_documentation_fragment:
+  - ohmykube.cluster.attributes
 attributes:
   check_mode:
-    description: Can run in check mode; it tries nothing then.
     support: full
+    details: It tries nothing then.
   diff_mode:
-    description: Returns what changed.
     support: none
   idempotent:
-    description: V(tried) tries each time anew, which counts as no change of the cluster.
     support: partial
     details: A second V(absent) changes nothing.
 """

@@ -86,21 +86,19 @@ options:
 requirements:
   - zstandard (Python library, on the controller)
   - python3, tar and zstd on the node; containerd for images
+extends_documentation_fragment:
+  - ohmykube.cluster.attributes
+  - ohmykube.cluster.attributes.on_controller
 attributes:
   check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
     support: full
   diff_mode:
-    description: Returns what has changed, or would change in check mode.
     support: full
   idempotent:
-    description: A second run with the same arguments moves no payload and reports no change.
     support: full
   action:
-    description: Has a corresponding action plugin; the work is shared by controller and node.
     support: full
   async:
-    description: Can be run in the background.
     support: none
 notes:
   - Over C(ssh) the payloads are streamed. Other connections, and a C(become) that needs a password, get them as

@@ -25,21 +25,20 @@ options:
     type: path
 requirements:
   - zstandard (Python library, on the controller)
+extends_documentation_fragment:
+  - ohmykube.cluster.attributes
+  - ohmykube.cluster.attributes.on_controller
 attributes:
   check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
     support: full
   diff_mode:
-    description: Returns what has changed, or would change in check mode.
     support: full
   idempotent:
-    description: An archive that was added before is recognised by its sum and changes nothing.
     support: full
+    details: An archive that was added before is recognised by its sum.
   action:
-    description: Has a corresponding action plugin; all of the work is done on the controller.
     support: full
   async:
-    description: Can be run in the background.
     support: none
 seealso:
   - module: ohmykube.cluster.package_cache

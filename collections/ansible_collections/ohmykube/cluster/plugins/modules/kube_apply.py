@@ -30,15 +30,15 @@ options:
     description: Seconds to wait for an API or webhook that is still starting.
     type: int
     default: 120
+extends_documentation_fragment:
+  - ohmykube.cluster.attributes
 attributes:
   check_mode:
-    description: Can run in check mode and return what would change, without changing anything.
     support: full
   diff_mode:
-    description: Returns the names of the objects that changed.
     support: full
+    details: The names of the objects.
   idempotent:
-    description: A second run with the same options changes nothing.
     support: full
 """
 

@@ -41,15 +41,15 @@ options:
     description: Whether bootstrap tokens are deleted.
     type: bool
     default: false
+extends_documentation_fragment:
+  - ohmykube.cluster.attributes
 attributes:
   check_mode:
-    description: Can run in check mode and return what would change, without changing anything.
     support: full
   diff_mode:
-    description: Returns each node's labels, annotations and taints before and after.
     support: full
+    details: Each node's labels, annotations and taints.
   idempotent:
-    description: A second run with the same options changes nothing.
     support: full
 """
 

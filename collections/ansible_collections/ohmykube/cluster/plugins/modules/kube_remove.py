@@ -25,6 +25,11 @@ options:
     type: list
     elements: str
     default: []
+  addresses:
+    description: Addresses of O(nodes). etcd knows a control plane that never came up by nothing else.
+    type: list
+    elements: str
+    default: []
   force:
     description: Whether to lose what holds a node back, volumes on its disk, pods that nothing makes anew.
     type: bool
@@ -33,15 +38,14 @@ options:
     description: Seconds for the drain.
     type: int
     default: 120
+extends_documentation_fragment:
+  - ohmykube.cluster.attributes
 attributes:
   check_mode:
-    description: Can run in check mode and return what would change, without changing anything.
     support: full
   diff_mode:
-    description: Returns what changed.
     support: none
   idempotent:
-    description: A second run with the same options changes nothing.
     support: full
 """
 
@@ -53,7 +57,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 removed:
-  description: The nodes that were there.
+  description: The nodes that were there, as objects or as members of etcd.
   returned: success
   type: list
   elements: str
@@ -71,6 +75,7 @@ from ansible_collections.ohmykube.cluster.plugins.module_utils.report import run
 ARGUMENTS = {
     "nodes": {"type": "list", "elements": "str", "required": True},
     "dead": {"type": "list", "elements": "str", "default": []},
+    "addresses": {"type": "list", "elements": "str", "default": []},
     "force": {"type": "bool", "default": False},
     "timeout": {"type": "int", "default": 120},
 }

@@ -20,15 +20,14 @@ options:
     description: Whether the machine is to be a control plane, which has joined only when it is finished.
     type: bool
     default: false
+extends_documentation_fragment:
+  - ohmykube.cluster.attributes
 attributes:
   check_mode:
-    description: Can run in check mode and return what would change, without changing anything.
     support: full
   diff_mode:
-    description: Returns what changed.
     support: none
   idempotent:
-    description: A second run with the same options changes nothing.
     support: full
 """
 

@@ -71,15 +71,14 @@ options:
     description: Seconds that C(kubeadm init), or the API server of a finished control plane, may take.
     type: int
     default: 300
+extends_documentation_fragment:
+  - ohmykube.cluster.attributes
 attributes:
   check_mode:
-    description: Can run in check mode and return what would change, without changing anything.
     support: full
   diff_mode:
-    description: Returns what changed.
     support: none
   idempotent:
-    description: A second run with the same options changes nothing.
     support: full
 """
 
@@ -135,7 +134,9 @@ def run(options: dict[str, Any], host: Host, *, check_mode: bool) -> dict[str, A
     if old:
         moving.refuse_several(options["others"], old, address)
     if check_mode:
-        return {"changed": bool(old) or kubeadm.needs_init(timeout=options["timeout"]), "missing": []}
+        needed = kubeadm.needs_init(timeout=options["timeout"])
+        placed = kubeadm.place_pods(options["static_pods"], dry_run=True)
+        return {"changed": bool(old) or needed or placed, "missing": []}
     if old:
         moving.move_control_plane(host, kubeadm, options["config"], old, address)
     changed = _init(kubeadm, options) if not made else _keep(kubeadm, options)
@@ -148,19 +149,23 @@ def run(options: dict[str, Any], host: Host, *, check_mode: bool) -> dict[str, A
 
 
 def _init(kubeadm: Kubeadm, options: dict[str, Any]) -> bool:
-    if options["shared_address"]:
-        control_planes.take_address(kubeadm.host, options["shared_address"], options["address"])
-    kubeadm.init(Setup(options["config"], options["patches"], options["static_pods"]), timeout=options["timeout"])
+    host, shared = kubeadm.host, options["shared_address"]
+    interface = control_planes.take_address(host, shared, options["address"]) if shared else ""
+    try:
+        kubeadm.init(Setup(options["config"], options["patches"], options["static_pods"]), timeout=options["timeout"])
+    except BaseException:
+        if interface:
+            control_planes.give_address_back(host, shared, interface)
+        raise
     return True
 
 
 def _keep(kubeadm: Kubeadm, options: dict[str, Any]) -> bool:
     """Of a control plane that is there. Where others are to come, nodes find it at another address from now on."""
-    changed = kubeadm.place_pods(options["static_pods"])
     kubeadm.needs_init(timeout=options["timeout"])
-    if changed:
+    if kubeadm.place_pods(options["static_pods"], dry_run=True):  # done last: it is how the next run sees the need
         control_planes.renew_host_network(Kubectl(kubeadm.host))
-    return changed
+    return kubeadm.place_pods(options["static_pods"])
 
 
 def main() -> None:

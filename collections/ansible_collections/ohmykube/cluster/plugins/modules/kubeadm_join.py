@@ -51,15 +51,14 @@ options:
     description: Seconds that C(kubeadm join) may take.
     type: int
     default: 180
+extends_documentation_fragment:
+  - ohmykube.cluster.attributes
 attributes:
   check_mode:
-    description: Can run in check mode and return what would change, without changing anything.
     support: full
   diff_mode:
-    description: Returns what changed.
     support: none
   idempotent:
-    description: A second run with the same options changes nothing.
     support: full
 """
 
@@ -105,8 +104,8 @@ def run(options: dict[str, Any], host: Host, *, check_mode: bool) -> dict[str, A
     if needed and not check_mode:
         setup = Setup(options["config"], options["patches"], options["static_pods"], plane)
         kubeadm.join(setup, timeout=options["timeout"])
-    elif plane and not check_mode:
-        placed = kubeadm.place_pods(options["static_pods"])
+    elif plane and not needed:
+        placed = kubeadm.place_pods(options["static_pods"], dry_run=check_mode)
     if old and not check_mode:
         moving.settle(host, Kubectl(host, KUBELET), options["node"], options["address"])
     return {"changed": bool(old) or needed or placed}

@@ -24,15 +24,14 @@ options:
     type: list
     elements: path
     default: []
+extends_documentation_fragment:
+  - ohmykube.cluster.attributes
 attributes:
   check_mode:
-    description: Can run in check mode and return what would change, without changing anything.
     support: full
   diff_mode:
-    description: Returns what is removed, item by item.
     support: full
   idempotent:
-    description: A second run with the same options changes nothing.
     support: full
 """
 

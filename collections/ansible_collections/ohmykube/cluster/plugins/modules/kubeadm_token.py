@@ -31,16 +31,16 @@ options:
     description: Kubernetes version, with its leading v. It is needed for O(control_planes).
     type: str
     default: ""
+extends_documentation_fragment:
+  - ohmykube.cluster.attributes
 attributes:
   check_mode:
-    description: Can run in check mode and return what would change, without changing anything.
     support: full
   diff_mode:
-    description: Returns what changed.
     support: none
   idempotent:
-    description: Each run makes a token, which counts as no change of the cluster; forgetting a node does.
     support: none
+    details: Each run makes a token, which counts as no change of the cluster; forgetting a node does.
 """
 
 EXAMPLES = r"""
@@ -86,7 +86,8 @@ def run(options: dict[str, Any], host: Host, *, check_mode: bool) -> dict[str, A
     if check_mode:
         return {"changed": False, "token": "", "ca_cert_hash": "", "certificate_key": ""}
     kubectl, planes = Kubectl(host), options["control_planes"]
-    gone = etcd.forget(etcd.Etcd(etcd.gateway(host)), list(planes), planes.values()) if planes else []
+    own = bool(planes) and etcd.runs_here(host)  # else no node is a member of it
+    gone = etcd.forget(etcd.Etcd(etcd.gateway(host)), list(planes), planes.values()) if own else []
     forgotten = tokens.forget_nodes(kubectl, options["unjoined"])
     key = share_certificates(Kubeadm(host), options["version"]) if planes else ""
     return {"changed": bool(gone or forgotten), **tokens.mint(kubectl), "certificate_key": key}

@@ -24,16 +24,16 @@ options:
         kubelet on this machine, which is restarted. Empty to sign them here.
     type: str
     default: ""
+extends_documentation_fragment:
+  - ohmykube.cluster.attributes
 attributes:
   check_mode:
-    description: Can run in check mode and return what would change, without changing anything.
     support: full
   diff_mode:
-    description: Returns what changed.
     support: none
   idempotent:
-    description: An identity that is not good for longer than the one that is there changes nothing.
     support: full
+    details: An identity that is not good for longer than the one that is there changes nothing.
 """
 
 EXAMPLES = r"""

@@ -56,15 +56,14 @@ options:
     description: An address; the returned interface and address are those that can reach it. Empty, the default route.
     type: str
     default: ""
+extends_documentation_fragment:
+  - ohmykube.cluster.attributes
 attributes:
   check_mode:
-    description: Can run in check mode and return what would change, without changing anything.
     support: full
   diff_mode:
-    description: Returns what changed, or would change, item by item.
     support: full
   idempotent:
-    description: A second run with the same options changes nothing.
     support: full
 """
 
@@ -125,6 +124,9 @@ ansible_facts:
         address:
           description: This machine's address on that interface; empty without a route.
           type: str
+        placed:
+          description: Whether files of M(ohmykube.cluster.node_files) are there.
+          type: bool
 """
 
 from typing import Any

@@ -57,15 +57,14 @@ options:
     description: How much later than it is the clock shows, in seconds. Negative, it shows an earlier time.
     type: float
     default: 3600
+extends_documentation_fragment:
+  - ohmykube.cluster.attributes
 attributes:
   check_mode:
-    description: Can run in check mode and return what would change, without changing anything.
     support: full
   diff_mode:
-    description: Returns what begins and ends.
     support: full
   idempotent:
-    description: A second run with the same options changes nothing.
     support: partial
     details: With O(state=present), the time begins anew.
 """

@@ -27,16 +27,16 @@ options:
         this node; 0 leaves them alone.
     type: int
     default: 0
+extends_documentation_fragment:
+  - ohmykube.cluster.attributes
 attributes:
   check_mode:
-    description: Can run in check mode and return what would change, without changing anything.
     support: full
   diff_mode:
-    description: Returns what changed.
     support: full
   idempotent:
-    description: A second run with the same options changes nothing, but for O(clock_ahead), which is relative.
     support: partial
+    details: But for O(clock_ahead), which is relative.
 """
 
 EXAMPLES = r"""

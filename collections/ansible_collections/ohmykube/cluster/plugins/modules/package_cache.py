@@ -54,21 +54,19 @@ options:
     type: path
 requirements:
   - zstandard (Python library, on the controller)
+extends_documentation_fragment:
+  - ohmykube.cluster.attributes
+  - ohmykube.cluster.attributes.on_controller
 attributes:
   check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
     support: full
   diff_mode:
-    description: Returns what has changed, or would change in check mode.
     support: full
   idempotent:
-    description: A second run with the same arguments downloads nothing and reports no change.
     support: full
   action:
-    description: Has a corresponding action plugin; all of the work is done on the controller.
     support: full
   async:
-    description: Can be run in the background.
     support: none
 seealso:
   - module: ohmykube.cluster.image_cache

@@ -70,15 +70,14 @@ options:
     description: How long a call of systemctl, and the wait for readiness, may each take, in seconds.
     type: int
     default: 60
+extends_documentation_fragment:
+  - ohmykube.cluster.attributes
 attributes:
   check_mode:
-    description: Can run in check mode and return what would change, without changing anything.
     support: full
   diff_mode:
-    description: Returns what changed, or would change, item by item.
     support: full
   idempotent:
-    description: A second run with the same options changes nothing.
     support: full
 """
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
@@ -26,12 +27,21 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         result: dict[str, Any] = super().run(tmp, task_vars)
         module = importlib.import_module(f"{MODULES}.{self._task.action.rpartition('.')[2]}")
         _, options = self.validate_argument_spec(module.ARGUMENTS)
-        told = {"module": module.__name__, "options": options, "check_mode": self._task.check_mode}
+        told = {"module": module.__name__, "check_mode": self._task.check_mode}
         try:
-            said = execute(self, task_vars, code.request("remote.module", told))
-            return {**result, **said}
+            request = code.request("remote.module", {**told, "options": self.completed(options)})
+            return {**result, **execute(self, task_vars, request)}
         except OhmykubeError as error:
             return {**result, **failed(error)}
+
+    def completed(self, options: dict[str, Any]) -> dict[str, Any]:
+        """The options as the node gets them: actions whose modules speak of files on the controller read these here."""
+        return options
+
+    def found(self, name: str) -> Path:
+        """A file or folder on the controller, where Ansible looks for those of a role or playbook."""
+        path = Path(name).expanduser()
+        return path if path.is_absolute() else Path(self._find_needle("files", name))
 
 
 def execute(action: ActionBase, task_vars: Mapping[str, Any] | None, request: bytes) -> dict[str, Any]:

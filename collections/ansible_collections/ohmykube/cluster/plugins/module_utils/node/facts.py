@@ -9,6 +9,7 @@ import os
 import platform
 import time
 
+from ansible_collections.ohmykube.cluster.plugins.module_utils.customize.placing import RECORD
 from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError
 from ansible_collections.ohmykube.cluster.plugins.module_utils.host import Host
 
@@ -38,6 +39,7 @@ def gather(host: Host, reach: str = "", machine: str = "") -> dict[str, object]:
         "interface": interface,
         "address": address,
         "booted": _booted(host),
+        "placed": host.path(RECORD).exists(),
     }
 
 

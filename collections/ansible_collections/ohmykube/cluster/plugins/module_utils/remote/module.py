@@ -10,6 +10,7 @@ import sys
 
 from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError
 from ansible_collections.ohmykube.cluster.plugins.module_utils.host import Host
+from ansible_collections.ohmykube.cluster.plugins.module_utils.report import of_system
 
 
 def main() -> int:
@@ -20,5 +21,7 @@ def main() -> int:
         answered = {"ok": module.run(request["options"], Host(), check_mode=request["check_mode"])}
     except OhmykubeError as error:
         answered = {"error": error.as_dict()}
+    except OSError as error:
+        answered = {"error": of_system(error).as_dict()}
     print(json.dumps(answered), flush=True)
     return int("error" in answered)

@@ -1,0 +1,37 @@
+"""What the shell offers behind a flag or verb. Nothing is imported before it is asked for, and no machine is."""
+
+from typing import Any
+
+import click
+
+
+def clusters(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    from ohmykube.store.home import Home
+
+    return [folder.name for folder in Home.from_environment().clusters() if folder.name.startswith(incomplete)]
+
+
+def nodes(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    """As they were seen last, of the cluster that is meant."""
+    from ohmykube.errors import OhmykubeError
+    from ohmykube.store.home import Home
+
+    home, taken = Home.from_environment(), _words(ctx.params.get("nodes"))
+    name = ctx.params.get("name") or ctx.find_root().params.get("name") or home.current() or "ohmykube"
+    try:
+        state = home.cluster(name).read_state()
+    except OhmykubeError:
+        return []
+    known = [machine.name for machine in state.machines] if state else []
+    return [node for node in known if node.startswith(incomplete) and node not in taken]
+
+
+def versions(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    """Of Kubernetes, as the catalogue has them."""
+    from ansible_collections.ohmykube.cluster.plugins.module_utils.catalogue import Catalogue
+
+    return [version for version in Catalogue.load(()).versions("kubeadm") if version.startswith(incomplete)]
+
+
+def _words(value: Any) -> tuple[str, ...]:
+    return value if isinstance(value, tuple) else ()

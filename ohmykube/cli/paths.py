@@ -1,0 +1,65 @@
+"""Files of this computer that a cluster file names: where they are and what they hold."""
+
+import posixpath
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible_collections.ohmykube.cluster.plugins.module_utils.customize.places import refusal
+from ansible_collections.ohmykube.cluster.plugins.module_utils.customize.sources import read, read_script, script_sum
+
+from ohmykube.errors import OhmykubeError
+from ohmykube.model.custom import Hook, NodeFile
+from ohmykube.model.document import Path as Place
+from ohmykube.model.parts import replaced
+from ohmykube.model.spec import Cluster
+from ohmykube.model.validate import Problem
+
+_HINT = "a path that does not begin with / counts from the folder of the cluster file"
+
+
+def resolved(folder: Path, cluster: Cluster, problems: list[Problem]) -> Cluster:
+    """From here on paths are absolute, and a change of what such a file holds is a change of the wish.
+
+    folder: what relative paths count from. problems: what cannot be read is added.
+    """
+    sources = _Sources(folder, problems)
+    return replaced(cluster, sources.hook, sources.file)
+
+
+@dataclass(frozen=True)
+class _Sources:
+    folder: Path
+    problems: list[Problem]
+
+    def hook(self, place: Place, hook: Hook) -> Hook:
+        if not hook.file:
+            return hook
+        path, sum_ = self._looked_at((*place, "file"), hook.file, lambda path: script_sum(read_script(path)))
+        return hook.model_copy(update={"file": path, "sum": sum_})
+
+    def file(self, place: Place, file: NodeFile) -> NodeFile:
+        if not file.source:
+            return file
+
+        def look(path: Path) -> str:
+            source = read(path)
+            for target in (posixpath.join(file.path, name) for name in source.files if name):
+                if words := refusal(target):
+                    raise OhmykubeError("files.path", f"{target} {words}", hint="take it out of the source")
+            return source.sum
+
+        path, sum_ = self._looked_at((*place, "source"), file.source, look)
+        return file.model_copy(update={"source": path, "sum": sum_})
+
+    def _looked_at(self, place: Place, name: str, look: Callable[[Path], str]) -> tuple[str, str]:
+        """Its absolute path, and what is told of it; nothing where it cannot be used."""
+        path = Path(name)
+        try:
+            path = (self.folder / path.expanduser()).resolve()
+            return str(path), look(path)
+        except OhmykubeError as error:
+            self.problems.append(Problem(place, error.message, error.hint or _HINT))
+        except (OSError, ValueError, RuntimeError) as error:  # what can be no path at all
+            self.problems.append(Problem(place, f"{name!r} is no path: {error}", _HINT))
+        return str(path), ""
