@@ -110,6 +110,7 @@ from ansible_collections.ohmykube.cluster.plugins.module_utils.kubeadm import Ku
 from ansible_collections.ohmykube.cluster.plugins.module_utils.kubectl import Kubectl
 from ansible_collections.ohmykube.cluster.plugins.module_utils.report import run_module
 
+_MOVED = "/var/lib/ohmykube/endpoint-moved"  # while pods of the host's network may not know it yet
 ARGUMENTS = {
     "config": {"type": "str", "required": True, "no_log": True},
     "address": {"type": "str", "default": ""},
@@ -162,10 +163,16 @@ def _init(kubeadm: Kubeadm, options: dict[str, Any]) -> bool:
 
 def _keep(kubeadm: Kubeadm, options: dict[str, Any]) -> bool:
     """Of a control plane that is there. Where others are to come, nodes find it at another address from now on."""
+    moved = kubeadm.host.path(_MOVED)
+    if kubeadm.place_pods(options["static_pods"], dry_run=True):
+        moved.touch()  # whoever is killed from here on finishes next time
+    kubeadm.place_pods(options["static_pods"])  # first: it is kube-vip through which the API server is asked
     kubeadm.needs_init(timeout=options["timeout"])
-    if kubeadm.place_pods(options["static_pods"], dry_run=True):  # done last: it is how the next run sees the need
-        control_planes.renew_host_network(Kubectl(kubeadm.host))
-    return kubeadm.place_pods(options["static_pods"])
+    if not moved.exists():
+        return False
+    control_planes.renew_host_network(Kubectl(kubeadm.host))
+    moved.unlink()
+    return True
 
 
 def main() -> None:
