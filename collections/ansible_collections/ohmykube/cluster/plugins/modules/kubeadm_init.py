@@ -23,18 +23,6 @@ options:
         kubeconfigs are put right.
     type: str
     default: ""
-  patches:
-    description:
-      - Patches of what kubeadm makes, by the name of the file, C(target[suffix][+strategic|merge|json].yaml). They lie
-        in C(/etc/kubernetes/patches), which the documents must name as C(patches.directory).
-    type: dict
-    default: {}
-  static_pods:
-    description:
-      - Manifests of static pods beside kubeadm's own, by the name of the file, for a control plane. One that is an
-        empty text is to be absent.
-    type: dict
-    default: {}
   shared_address:
     description:
       - An address that several control planes share. This one holds it while C(kubeadm init) runs; a static pod of
@@ -48,11 +36,6 @@ options:
     default: []
   unseen:
     description: Those of O(others) that could not be asked whether they have a cluster. No second one is made then.
-    type: list
-    elements: str
-    default: []
-  ignore_preflight:
-    description: Preflight checks whose errors are ignored.
     type: list
     elements: str
     default: []
@@ -73,6 +56,7 @@ options:
     default: 300
 extends_documentation_fragment:
   - ohmykube.cluster.attributes
+  - ohmykube.cluster.kubeadm
 attributes:
   check_mode:
     support: full

@@ -26,33 +26,17 @@ options:
     description: This node's address. Where it is not the one that the node was made with, the kubelet is told.
     type: str
     default: ""
-  patches:
-    description:
-      - Patches of what kubeadm makes, by the name of the file, C(target[suffix][+strategic|merge|json].yaml). They lie
-        in C(/etc/kubernetes/patches), which the documents must name as C(patches.directory).
-    type: dict
-    default: {}
   control_plane:
     description: Whether it joins as a control plane.
     type: bool
     default: false
-  static_pods:
-    description:
-      - Manifests of static pods beside kubeadm's own, by the name of the file, for a control plane. One that is an
-        empty text is to be absent.
-    type: dict
-    default: {}
-  ignore_preflight:
-    description: Preflight checks whose errors are ignored.
-    type: list
-    elements: str
-    default: []
   timeout:
     description: Seconds that C(kubeadm join) may take.
     type: int
     default: 180
 extends_documentation_fragment:
   - ohmykube.cluster.attributes
+  - ohmykube.cluster.kubeadm
 attributes:
   check_mode:
     support: full
