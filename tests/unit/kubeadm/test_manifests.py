@@ -43,6 +43,10 @@ FLANNEL = yaml.safe_dump_all(
         },
     ]
 )
+PROBED = {
+    "startupProbe": {"initialDelaySeconds": 5, "periodSeconds": 5, "failureThreshold": 12},
+    "readinessProbe": {"initialDelaySeconds": 5, "periodSeconds": 5},
+}
 LOCAL = yaml.safe_dump_all(
     [
         {"kind": "StorageClass", "metadata": {"name": "local-path"}},
@@ -55,7 +59,7 @@ LOCAL = yaml.safe_dump_all(
         },
         {
             "kind": "Deployment",
-            "spec": {"template": {"spec": {"containers": [{"startupProbe": {"failureThreshold": 12}}]}}},
+            "spec": {"template": {"spec": {"containers": [PROBED]}}},
         },
     ]
 )
@@ -80,6 +84,7 @@ def test_local_path_as_data():
     assert yaml.safe_load(config["data"]["helperPod.yaml"])["spec"]["containers"][0]["image"] == "b:1"
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
     assert container["startupProbe"] == {"initialDelaySeconds": 0, "periodSeconds": 1, "failureThreshold": 60}
+    assert container["readinessProbe"] == {"initialDelaySeconds": 0, "periodSeconds": 5}
 
 
 def test_flannel_needs_no_service_where_it_knows_the_api_server():

@@ -133,13 +133,20 @@ def _range(text: str) -> str:
 
 
 def _quick_probes(pod: Manifest) -> None:
-    """Notice at once that a pod is ready: a cluster is waited for by whoever made it. Liveness stays upstream's."""
+    """Notice at once that a pod is ready: a cluster is waited for by whoever made it. Liveness stays upstream's.
+
+    So does how often readiness is asked where there is a startup probe, as whose success has the kubelet ask at once:
+    local-path-provisioner asks the API server five things each time, and each second that is all that its client may.
+    """
     for container in pod["containers"]:
         for kind in ("startupProbe", "readinessProbe"):
             if kind in container:
-                container[kind].update(initialDelaySeconds=0, periodSeconds=_PROBE_SECONDS)
+                container[kind]["initialDelaySeconds"] = 0
         if "startupProbe" in container:
-            container["startupProbe"]["failureThreshold"] = _STARTUP_SECONDS // _PROBE_SECONDS
+            startup = {"periodSeconds": _PROBE_SECONDS, "failureThreshold": _STARTUP_SECONDS // _PROBE_SECONDS}
+            container["startupProbe"].update(startup)
+        elif "readinessProbe" in container:
+            container["readinessProbe"]["periodSeconds"] = _PROBE_SECONDS
 
 
 def _network_before_ready(pod: Manifest) -> None:
