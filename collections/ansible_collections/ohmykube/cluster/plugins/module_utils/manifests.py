@@ -135,8 +135,8 @@ def _range(text: str) -> str:
 def _quick_probes(pod: Manifest) -> None:
     """Notice at once that a pod is ready: a cluster is waited for by whoever made it. Liveness stays upstream's.
 
-    So does how often readiness is asked where there is a startup probe, as whose success has the kubelet ask at once:
-    local-path-provisioner asks the API server five things each time, and each second that is all that its client may.
+    With a startup probe readiness keeps upstream's pace too: the kubelet asks at once when that has passed.
+    local-path-provisioner makes five requests to be ready, which, each second, are all that its client may make.
     """
     for container in pod["containers"]:
         for kind in ("startupProbe", "readinessProbe"):
