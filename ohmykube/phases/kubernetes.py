@@ -14,6 +14,6 @@ class InstallKubernetes:
 
     def run(self, context: Context) -> None:
         """The playbook's last task returns only when the API server calls every node Ready."""
-        context.changed += context.playbooks.run("site", lambda node, text: context.step(self.title, text, node))
+        context.play(self.title, "site")
         context.state = replace(context.state, ready=datetime.now(UTC).isoformat(timespec="seconds"), adding=())
         context.folder.write_state(context.state)

@@ -16,8 +16,8 @@ class StopMachines:
 
     def run(self, context: Context) -> None:
         def stop(machine: MachineSpec) -> None:
-            context.step(self.title, "stop", machine.name)
-            context.provider.stop(machine.name)
+            with context.task(self.title, "stop", machine.name):
+                context.provider.stop(machine.name)
 
         for role in ("worker", "control-plane"):
             in_parallel([m for m in context.targets if m.role == role], stop, workers=context.parallel)
@@ -38,8 +38,8 @@ class StartMachines:
         context.provider.prepare()
 
         def start(machine: MachineSpec) -> None:
-            context.step(self.title, "start", machine.name)
-            context.provider.start(machine.name)
+            with context.task(self.title, "start", machine.name):
+                context.provider.start(machine.name)
 
         for role in ("control-plane", "worker"):
             in_parallel([m for m in context.targets if m.role == role], start, workers=context.parallel)
@@ -57,6 +57,4 @@ class ResumeCluster:
     def run(self, context: Context) -> None:
         running = {machine.name for machine in context.provider.machines() if machine.status == "running"}
         names = [machine.name for machine in context.machines if machine.name in running]
-        context.changed += context.playbooks.run(
-            "site", lambda node, text: context.step(self.title, text, node), limit=names
-        )
+        context.play(self.title, "site", limit=names)
