@@ -2,7 +2,8 @@
 
 import logging
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -78,13 +79,11 @@ class Verb(click.Command):
         settings = Settings(**given)
         command = ctx.command_path.split(" ", 1)[-1]
         signal.signal(signal.SIGTERM, _interrupt)
-        events = output.progress(settings)
-        notes = output.LogNotes(events)
-        logging.getLogger("ohmykube").setLevel(logging.INFO)
-        logging.getLogger("ohmykube").addHandler(notes)
+        ctx.color = None if output.colored(settings) else False
         try:
-            ctx.obj = Session(settings, events)
-            result: Result = super().invoke(ctx)
+            with output.progress(settings) as events, _notes(output.LogNotes(events)):
+                ctx.obj = Session(settings, events)
+                result: Result = super().invoke(ctx)
         except OhmykubeError as error:
             result = Result.failed(command, error)
         except KeyboardInterrupt:
@@ -100,10 +99,20 @@ class Verb(click.Command):
             words = f"{type(error).__name__}: {error}"
             hint = "this is a defect of ohmykube: please report it with the output of the same command and --debug"
             result = Result.failed(command, OhmykubeError("internal", words, hint=hint))
-        finally:
-            logging.getLogger("ohmykube").removeHandler(notes)
         output.show(result, settings)
         ctx.exit(result.exit_code)
+
+
+@contextmanager
+def _notes(handler: logging.Handler) -> Iterator[None]:
+    """Meanwhile what ohmykube logs goes there."""
+    logger = logging.getLogger("ohmykube")
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
 
 
 def _value(ctx: click.Context, flag: str) -> Any:

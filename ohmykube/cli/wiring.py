@@ -11,6 +11,7 @@ from ohmykube import kubeadm_files
 from ohmykube.ansible.playbooks import AnsiblePlaybooks
 from ohmykube.artifacts import CachedArtifacts
 from ohmykube.cli import paths
+from ohmykube.cli.recording import about, recorded
 from ohmykube.cli.settings import Settings
 from ohmykube.errors import OhmykubeError, each, raise_all
 from ohmykube.model import load
@@ -23,6 +24,7 @@ from ohmykube.model.spec import Cluster
 from ohmykube.phases.base import Context, Event, Events
 from ohmykube.providers import lookup
 from ohmykube.providers.base import Provider, ProviderContext
+from ohmykube.report.record import Recorder
 from ohmykube.store import lock
 from ohmykube.store.home import ClusterFolder, Home
 from ohmykube.store.machine_images import MachineImages
@@ -38,6 +40,7 @@ class Session:
     settings: Settings
     events: Events
     allow_unverified: bool = False
+    recorder: Recorder | None = None  # while a cluster is held
 
     @cached_property
     def home(self) -> Home:
@@ -172,7 +175,8 @@ class Session:
 
         with lock.hold(folder.path / "lock", verb, timeout=LOCK_TIMEOUT, waiting=waiting):
             try:
-                yield folder
+                with recorded(self, folder, verb):
+                    yield folder
             finally:
                 if folder.path.exists() and not folder.exists():
                     folder.remove()
@@ -193,6 +197,8 @@ class Session:
         """names: the machines that the verb works on; empty for all. prepared: whether they may begin with an image."""
         state = folder.read_state() or State(cluster.name, cluster.spec.provider)
         machines = wanted(cluster)
+        if self.recorder:
+            self.recorder.write(about(cluster, machines))
         return Context(
             cluster=cluster,
             folder=folder,
