@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from ohmykube.phases.base import Event
 
 _BAR = 16  # columns of a download's bar, where there is room
+_BROAD = 100  # columns of a line at most: what stands at its two ends is read together
 _WIDE = 60  # columns from which on there is
 
 
@@ -60,6 +61,7 @@ class Board:
     def lines(self, width: int, height: int, now: float | None = None) -> list[str]:
         """At most `height` of them, none wider than `width`; what finds no room is counted in the last one."""
         now = time.monotonic() if now is None else now
+        width = min(width, _BROAD)
         lines: list[str] = []
         for title, phase in self._phases.items():
             lines.append(_spread(f"▸ {title}", _elapsed(now - phase.since, phase.expected), width))
@@ -86,7 +88,7 @@ def _of_nodes(phase: _Phase, width: int, now: float) -> list[str]:
     longest = max(map(len, phase.nodes), default=0)
     column = min(longest, width // 3)
     return [
-        _spread(f"  {_cut(node, column):<{column}}  {text}", _seconds(now - since), width)
+        _spread(f"  {_end_of(node, column):<{column}}  {text}", _seconds(now - since), width)
         for node, (text, since) in phase.nodes.items()
     ]
 
@@ -100,6 +102,11 @@ def _spread(left: str, right: str, width: int) -> str:
 def _cut(text: str, width: int) -> str:
     text = " ".join(text.split("\n"))
     return text if len(text) <= width else text[: max(0, width - 1)] + "…" if width > 0 else ""
+
+
+def _end_of(node: str, width: int) -> str:
+    """Names of one cluster differ at their ends."""
+    return node if len(node) <= width else f"…{node[len(node) - width + 1 :]}" if width > 0 else ""
 
 
 def _elapsed(seconds: float, expected: float) -> str:

@@ -1,7 +1,7 @@
 """The chain of tasks and phases that determined when the run ended. Pure.
 
-Walked from the end: before each piece comes the one that ended last before it began. What lies between two pieces is
-time in which nothing that was told went on: Ansible's own start, or a phase between its tasks.
+Walked from the end: before each piece comes the one that ended last before it began; of several, the longest. What lies
+between two pieces is time in which nothing that was told went on: Ansible's own start, or a phase between its tasks.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ class Piece:
 
 def path(run: Run) -> tuple[Piece, ...]:
     """In order, without gaps, from 0 to the end of the run."""
-    leaves = sorted(_leaves(run), key=lambda bar: (bar.end, bar.start))
+    leaves = sorted(_leaves(run), key=lambda bar: (bar.end, -bar.start))
     pieces: list[Piece] = []
     until = run.seconds
     while leaves and until > 0:

@@ -43,10 +43,14 @@ def browser(profile: Path) -> Iterator["Page"]:
     os.close(theirs_out)
     try:
         os.set_blocking(ours_in, False)
-        yield Page(ours_in, ours_out)
-    finally:
-        process.terminate()
+        page = Page(ours_in, ours_out)
+        yield page
+        page.tell("Browser.close")  # it ends its own processes then
         process.wait(timeout=_TIMEOUT)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
         os.close(ours_in)
         os.close(ours_out)
 
@@ -66,12 +70,15 @@ class Page:
         for domain in ("Page", "Runtime", "Network", "Log"):
             self.ask(f"{domain}.enable")
 
-    def ask(self, method: str, **params: Any) -> dict[str, Any]:
+    def tell(self, method: str, **params: Any) -> None:
         self._number += 1
         message = {"id": self._number, "method": method, "params": params}
-        if self._session:
+        if self._session and not method.startswith("Browser."):
             message["sessionId"] = self._session
         os.write(self._writing, json.dumps(message).encode() + b"\0")
+
+    def ask(self, method: str, **params: Any) -> dict[str, Any]:
+        self.tell(method, **params)
         while True:
             answer = self._next()
             if answer.get("id") == self._number:
@@ -112,8 +119,9 @@ class Page:
             self.ask("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
     def press(self, key: str) -> None:
+        typed = {"text": "\r", "windowsVirtualKeyCode": 13} if key == "Enter" else {}
         for kind in ("keyDown", "keyUp"):
-            self.ask("Input.dispatchKeyEvent", type=kind, key=key, code=key)
+            self.ask("Input.dispatchKeyEvent", type=kind, key=key, code=key, **typed)
 
     def picture(self, file: Path, *, whole: bool = False) -> None:
         answer = self.ask("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
