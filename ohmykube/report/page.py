@@ -52,7 +52,7 @@ class Share:
 
 
 def render(run: Run, comparison: Comparison | None = None) -> str:
-    pieces = critical.path(run)
+    pieces, step = critical.path(run), _step(run.seconds)
     text: str = _template().render(
         run=run,
         comparison=comparison,
@@ -64,7 +64,8 @@ def render(run: Run, comparison: Comparison | None = None) -> str:
         pieces=pieces,
         shares=shares(run),
         critical={piece.bar for piece in pieces if piece.bar},
-        ticks=_ticks(run.seconds),
+        step=step,
+        ticks=list(takewhile(lambda tick: tick < run.seconds, (number * step for number in count()))),
         busy=_busy(run),
         seconds=seconds,
         size=human_bytes,
@@ -156,8 +157,8 @@ def _busy(run: Run) -> list[dict[str, Any]]:
     return found
 
 
-def _ticks(whole: float) -> list[float]:
-    step = next(
-        base * 10**power for power in range(-2, 8) for base in (1, 2, 5) if whole / (base * 10**power) <= _TICKS
+def _step(whole: float) -> float:
+    """Seconds from tick to tick of the axis."""
+    return next(
+        base * 10.0**power for power in range(-2, 12) for base in (1, 2, 5) if whole / (base * 10.0**power) <= _TICKS
     )
-    return list(takewhile(lambda tick: tick < whole, (number * step for number in count())))

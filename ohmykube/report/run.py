@@ -42,12 +42,12 @@ class Note:
 
 @dataclass(frozen=True)
 class About:
-    """The cluster as it was wished. nodes: how many."""
+    """The cluster as it was wished."""
 
     kubernetes: str = ""
     provider: str = ""
     network: str = ""
-    nodes: int = 0
+    nodes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,9 @@ class Run:
 
     @property
     def nodes(self) -> tuple[str, ...]:
-        """Those that did something, in the order in which they began."""
-        return tuple(dict.fromkeys(task.node for task in self.tasks))
+        """Those that did something, as the cluster has them; others as they began."""
+        worked = dict.fromkeys(task.node for task in self.tasks)
+        return tuple(dict.fromkeys([*(node for node in self.about.nodes if node in worked), *worked]))
 
     @property
     def changed(self) -> int:
@@ -164,7 +165,8 @@ class _Reading:
         elif kind == "about":
             nodes = event.get("nodes")
             self.about = About(
-                **_words(event, "kubernetes", "provider", "network"), nodes=len(nodes) if isinstance(nodes, list) else 0
+                **_words(event, "kubernetes", "provider", "network"),
+                nodes=tuple(node for node in nodes if isinstance(node, str)) if isinstance(nodes, list) else (),
             )
         elif kind == "part":
             self.parts.append({**_words(event, "name", "version"), "bytes": int(_number(event, "bytes"))})

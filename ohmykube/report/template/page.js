@@ -64,11 +64,25 @@
 
   // Zoom keeps what is in the middle there.
   let zoom = 1;
+  const axis = one(".axis .track"), whole = Number(axis.dataset.whole), first = Number(axis.dataset.step);
+  const ticks = () => {
+    // 1, 2 or 5 of a power of ten; as many on the screen as at first
+    const least = first / zoom, power = 10 ** Math.floor(Math.log10(least) + 1e-9);
+    const step = power * [1, 2, 5, 10].find((base) => base * power >= least * (1 - 1e-9));
+    const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
+    axis.replaceChildren(...Array.from({ length: Math.ceil(whole / step) }, (_, number) => {
+      const tick = document.createElement("span");
+      tick.style.left = `${100 * number * step / whole}%`;
+      tick.textContent = `${(number * step).toFixed(digits)} s`;
+      return tick;
+    }));
+  };
   const scale = (factor) => {
     const middle = (gantt.scrollLeft + gantt.clientWidth / 2) / gantt.scrollWidth;
     zoom = Math.min(64, Math.max(1, zoom * factor));
     gantt.style.setProperty("--zoom", zoom);
     one("#zoom").textContent = `${zoom}×`;
+    ticks();
     gantt.scrollLeft = middle * gantt.scrollWidth - gantt.clientWidth / 2;
   };
   all("[data-zoom]").forEach((button) => button.addEventListener("click", () => scale(Number(button.dataset.zoom))));
@@ -79,8 +93,12 @@
     return on;
   };
   one("#only-critical").addEventListener("click", (event) => gantt.classList.toggle("quiet", toggle(event.currentTarget)));
+  // Nodes that are pressed are shown alone; with none pressed, all are.
   all("[data-filter]").forEach((button) => button.addEventListener("click", () => {
-    const on = toggle(button);
-    all(`[data-node="${CSS.escape(button.dataset.filter)}"]:not(.bar)`).forEach((each) => { each.hidden = !on; });
+    toggle(button);
+    const alone = [...all("[data-filter][aria-pressed=true]")].map((pressed) => pressed.dataset.filter);
+    all("[data-node]:not(.bar)").forEach((each) => {
+      each.hidden = alone.length > 0 && !alone.includes(each.dataset.node);
+    });
   }));
 })();

@@ -13,7 +13,7 @@ from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 PROGRAM = next((path for name in NAMES if (path := shutil.which(name))), None)
-_TIMEOUT = 30.0  # seconds for one answer
+_TIMEOUT = 60.0  # seconds for one answer
 _FLAGS = (
     "--headless=new",
     "--remote-debugging-pipe",

@@ -65,20 +65,30 @@ def test_what_the_end_waited_for_can_be_shown_alone(shown: Page) -> None:
     assert shown.run("getComputedStyle(document.querySelector('.nodes .bar.critical')).opacity") == "1"
 
 
-def test_nodes_can_be_left_out(shown: Page) -> None:
-    lane = f"document.querySelector('.lane[data-node=\"{WORKER}\"]').offsetHeight"
-    assert shown.run(lane) > 0
+def test_nodes_can_be_shown_alone(shown: Page) -> None:
+    def heights(node: str) -> list[int]:
+        rows = (f'.lane[data-node="{node}"]', f'tr[data-node="{node}"]')
+        return [shown.run(f"document.querySelector({row!r}).offsetHeight") for row in rows]
+
+    assert all(heights(PLANE))
     shown.click(f'[data-filter="{WORKER}"]')
-    assert shown.run(lane) == 0
-    assert shown.run(f"document.querySelector('tr[data-node=\"{WORKER}\"]').offsetHeight") == 0
+    assert heights(PLANE) == [0, 0]
+    assert all(heights(WORKER))
     shown.click(f'[data-filter="{WORKER}"]')
-    assert shown.run(lane) > 0
+    assert all(heights(PLANE))
 
 
 def test_zoom_scrolls_the_timeline_and_not_the_page(shown: Page) -> None:
+    ticks = "[...document.querySelectorAll('.axis .track span')].map((tick) => [tick.innerText, tick.style.left])"
+    before = shown.run(ticks)
+    assert before[:2] == [["0 s", "0%"], ["5 s", "21.7391%"]]
+    shown.click('[data-zoom="2"]')
+    shown.click('[data-zoom="0.5"]')
+    assert [tick for tick, _ in shown.run(ticks)] == [tick for tick, _ in before]
     for _ in range(2):
         shown.click('[data-zoom="2"]')
     assert shown.run("document.querySelector('#zoom').innerText")[0] == "4"
+    assert [tick for tick, _ in shown.run(ticks)][:3] == ["0 s", "2 s", "4 s"]
     assert shown.run("(g => g.scrollWidth > 2.5 * g.clientWidth)(document.querySelector('.gantt'))")
     assert shown.run("document.documentElement.scrollWidth <= window.innerWidth")
 
