@@ -15,7 +15,8 @@
     bar.setAttribute("aria-current", "true");
     const { name, node, phase, status, start, end, seconds } = bar.dataset;
     details.querySelector("h3").textContent = name;
-    const rows = { Node: node, Phase: phase === name ? "" : phase, Took: seconds, From: start, To: end, Result: status };
+    const within = phase === name ? "" : phase;
+    const rows = { Node: node, Phase: within, Took: seconds, From: start, To: end, Result: status };
     if (bar.classList.contains("critical")) rows.Critical = "the run waited for it";
     facts.replaceChildren(...Object.entries(rows).filter(([, value]) => value).map(([title, value]) => {
       const row = document.createElement("div");
@@ -92,7 +93,9 @@
     button.setAttribute("aria-pressed", on);
     return on;
   };
-  one("#only-critical").addEventListener("click", (event) => gantt.classList.toggle("quiet", toggle(event.currentTarget)));
+  one("#only-critical").addEventListener("click", (event) => {
+    gantt.classList.toggle("quiet", toggle(event.currentTarget));
+  });
   // Nodes that are pressed are shown alone; with none pressed, all are.
   all("[data-filter]").forEach((button) => button.addEventListener("click", () => {
     toggle(button);
