@@ -72,13 +72,13 @@ class Session:
         """Where somebody who works outside a plan tells how far it is."""
         return lambda text: self.events(Event("step", phase, text))
 
-    def folder(self) -> ClusterFolder:
-        """The folder of an existing cluster; OhmykubeError `cluster.unknown`."""
-        folder = self.home.cluster(self.name)
+    def folder(self, name: str = "") -> ClusterFolder:
+        """The folder of an existing cluster, the one meant where none is named; OhmykubeError `cluster.unknown`."""
+        folder = self.home.cluster(load.cluster_name(name) if name else self.name)
         if not folder.exists():
             known = [other.name for other in self.home.clusters()]
-            hint = nearest(self.name, known) if known else "`ohmykube up` makes one"
-            raise OhmykubeError("cluster.unknown", f"there is no cluster {self.name!r}", hint=hint)
+            hint = nearest(folder.name, known) if known else "`ohmykube up` makes one"
+            raise OhmykubeError("cluster.unknown", f"there is no cluster {folder.name!r}", hint=hint, exit_code=2)
         return folder
 
     def finished(self, folder: ClusterFolder) -> None:
