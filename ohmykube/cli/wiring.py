@@ -264,4 +264,6 @@ def _read(file: Path) -> str:
         return file.read_text()
     except (OSError, UnicodeDecodeError) as error:
         words = getattr(error, "strerror", None) or str(error)
-        raise OhmykubeError("file.unreadable", f"{file}: {words}", context={"path": file}, exit_code=2) from error
+        hint = "name a cluster file; `ohmykube up --help` shows one"
+        context = {"path": file}
+        raise OhmykubeError("file.unreadable", f"{file}: {words}", hint=hint, context=context, exit_code=2) from error

@@ -33,7 +33,7 @@ def check_name(name: str, longest: int = 40) -> str:
             f"{name!r} is no valid name: use lower-case letters, digits and '-' between them, at most {longest} in all"
         )
     if name in RESERVED_NAMES:
-        raise ValueError(f"the name {name!r} is reserved")
+        raise ValueError(f"the name {name!r} is reserved: choose another")
     return name
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 
-from ohmykube.model.document import Path, nearest
+from ohmykube.model.document import Path
 from ohmykube.model.parts import parts
 from ohmykube.model.quantity import format_bytes
 from ohmykube.model.spec import Cluster, Group
@@ -45,7 +45,7 @@ def _version(cluster: Cluster, supported: tuple[str, ...]) -> Iterator[Problem]:
         yield Problem(
             ("spec", "kubernetesVersion"),
             f"{version} is not in the catalogue",
-            nearest(version, supported) + "; a catalogue overlay (--catalogue) can add it",
+            f"it has {', '.join(supported)}; an overlay (--catalogue FILE) can add others",
         )
     elif tuple(int(part) for part in version[1:].split(".")[:2]) < OLDEST:
         words = f"{version} does not know the kubeadm documents that are written here (v1beta4)"

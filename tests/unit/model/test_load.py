@@ -92,7 +92,7 @@ def test_all_problems_at_once_each_with_its_line_and_a_suggestion():
         ("spec: {hooks: {preSystem: [{name: a}]}}", "either a script.* or a file"),
         ("spec: {hooks: {preSystem: [{name: a, script: b, file: c}]}}", "either a script.* or a file"),
         ("spec: {hooks: {preSystem: [{name: A, script: b}]}}", "cannot name a hook"),
-        ("spec: {hooks: {preSystem: [{name: a, script: b, timeout: 0}]}}", "greater than or equal to 1"),
+        ("spec: {hooks: {preSystem: [{name: a, script: b, timeout: 0}]}}", "must be 1 or more"),
         ("spec: {hooks: {preSystem: [{name: a, script: b}, {name: a, script: c}]}}", "two hooks of one node"),
         (
             "spec: {hooks: {preSystem: [{name: a, script: b}]},"
