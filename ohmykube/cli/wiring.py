@@ -6,10 +6,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ohmykube import kubeadm_files
 from ohmykube.ansible.playbooks import AnsiblePlaybooks
-from ohmykube.artifacts import CachedArtifacts
 from ohmykube.cli import paths
 from ohmykube.cli.settings import Settings
 from ohmykube.errors import OhmykubeError, each, raise_all
@@ -27,6 +26,9 @@ from ohmykube.store import lock
 from ohmykube.store.home import ClusterFolder, Home
 from ohmykube.store.machine_images import MachineImages
 from ohmykube.store.state import State
+
+if TYPE_CHECKING:  # what verbs that only look have no use for is imported where it is
+    from ohmykube.artifacts import CachedArtifacts
 
 LOCK_TIMEOUT = 600.0  # seconds that a verb waits for another on the same cluster
 
@@ -46,13 +48,17 @@ class Session:
         return home
 
     @cached_property
-    def artifacts(self) -> CachedArtifacts:
+    def artifacts(self) -> "CachedArtifacts":
+        from ohmykube.artifacts import CachedArtifacts
+
         overlays = self.settings.catalogue or tuple(Path(path) for path in self._recorded_catalogues())
         overlays = tuple(path.resolve() for path in overlays)
         return CachedArtifacts(self.home.cache, overlays, self.settings.offline, self.allow_unverified)
 
-    def artifacts_of(self, folder: ClusterFolder) -> CachedArtifacts:
+    def artifacts_of(self, folder: ClusterFolder) -> "CachedArtifacts":
         """With the catalogues that the cluster was made from."""
+        from ohmykube.artifacts import CachedArtifacts
+
         state = folder.read_state()
         overlays = tuple(Path(path) for path in state.catalogues) if state else ()
         return CachedArtifacts(self.home.cache, overlays, offline=True)
@@ -122,6 +128,8 @@ class Session:
 
     def resolved(self, file: Path | None, given: tuple[load.Given, ...]) -> tuple[Cluster, Document]:
         """It, and the layers that it comes from. Everything that is wrong in all files is told at once."""
+        from ohmykube import kubeadm_files
+
         document = self._document(file)
         named = document is not None and document.at(("metadata", "name")) is not None
         name = (self.settings.name or "") if named else self.name
