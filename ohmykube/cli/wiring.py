@@ -234,7 +234,7 @@ class Session:
             known_hosts=folder.known_hosts,
             template=spec.template,
             offline=self.settings.offline,
-            reserved_networks=(spec.network.pod_cidr, spec.network.service_cidr),
+            reserved_networks=spec.network.cidrs,
             fetch=self.artifacts.file,
             machine_image=partial(self._machine_image, cluster) if prepared else lambda: None,
             hosts=wanted(cluster) if static else (),
