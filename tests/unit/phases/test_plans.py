@@ -154,8 +154,10 @@ def test_phases_together_all_finish_before_an_error_is_raised():
     assert sorted(done) == [2, 3]
 
 
-def test_ctrl_c_reaches_phases_that_run_together(context):
+def test_ctrl_c_reaches_phases_that_run_together(context, request):
     """Else it would wait for the last image to be pulled."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     ended = []
 
     class Endless:
