@@ -66,7 +66,6 @@ def _common(cluster: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, A
         "cluster_csi": spec["storage"]["csi"],
         "cluster_load_balancer": network["loadBalancer"],
         "flannel_pod_cidr": network["podCIDR"],
-        "flannel_interface_can_reach": _plane(state["machines"]),
         "verify_nodes_ready": network["cni"] != "none",
         "metallb_address_pool": _of_families(state["addressPool"], network["podCIDR"]) if pool == "auto" else pool,
     }
