@@ -17,6 +17,8 @@ def complete(cluster: Cluster) -> dict[str, Any]:
     """The file as `up` could be given it: without what was read of other files."""
     spec = (data := cluster.as_data())["spec"]
     del spec["kubeadm"]["read"]
+    for addon in spec["addons"]:
+        del addon["files"]
     for part in (spec, spec["controlPlane"], *spec["workers"], *spec["hosts"]):
         for each in (*part["files"], *(hook for hooks in part["hooks"].values() for hook in hooks)):
             del each["sum"]

@@ -220,6 +220,18 @@ class Registry(Model):
     mirrors: tuple[str, ...] = ()
 
 
+class AddonWish(Model):
+    """An add-on that is built in, or with `path`, a folder of your own."""
+
+    name: Annotated[str, AfterValidator(check_name)]
+    path: str = ""
+    files: dict[str, str] = {}  # what is in the folder, written by ohmykube, so that no later verb depends on it
+
+
+def _named(value: object) -> object:
+    return {"name": value} if isinstance(value, str) else value
+
+
 class Metadata(Model):
     name: Name
 
@@ -239,6 +251,7 @@ class Spec(Model):
     registries: dict[str, Registry] = {}
     hooks: Hooks = Hooks()
     files: tuple[NodeFile, ...] = ()
+    addons: tuple[Annotated[AddonWish, BeforeValidator(_named, json_schema_input_type=str | AddonWish)], ...] = ()
     vars: dict[str, Any] = {}
 
 
@@ -251,6 +264,10 @@ class Cluster(Model):
     @property
     def name(self) -> str:
         return self.metadata.name
+
+    @property
+    def addon_names(self) -> tuple[str, ...]:
+        return tuple(addon.name for addon in self.spec.addons)
 
     @property
     def image_name(self) -> str:
