@@ -63,7 +63,7 @@ def enabled(cluster: Cluster, targets: Sequence[str]) -> Cluster:
             path = Path(target).expanduser().resolve()
             there[path.name] = _read(AddonWish(name=_name(path), path=str(path)), path)
         else:
-            there.setdefault(target, AddonWish.model_construct(name=target))
+            there.setdefault(target, AddonWish.model_construct(name=target))  # judged below
     return _with(cluster, list(there.values()))
 
 
@@ -84,10 +84,10 @@ def disabled(cluster: Cluster, names: Iterable[str]) -> Cluster:
 
 
 def _with(cluster: Cluster, wishes: Sequence[AddonWish]) -> Cluster:
-    """With these, and all that they require."""
-    named = {wish.name: wish for wish in wishes}
-    order = [addon.name for addon in sets.members(wish.model_dump() for wish in wishes)]
-    return _replaced(cluster, [named.get(name) or AddonWish(name=name) for name in order])
+    """With these, in this order, and behind them what they require beside."""
+    named = [wish.name for wish in wishes]
+    all_of_them = [addon.name for addon in sets.members(wish.model_dump() for wish in wishes)]
+    return _replaced(cluster, [*wishes, *(AddonWish(name=name) for name in all_of_them if name not in named)])
 
 
 def _replaced(cluster: Cluster, wishes: Sequence[AddonWish]) -> Cluster:

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from ohmykube import addons
+from ohmykube import addons, nodes
 from ohmykube.addons import Addon
 from ohmykube.cli import complete
 from ohmykube.cli.options import Verb, allow_unverified
@@ -13,7 +13,6 @@ from ohmykube.cli.wiring import Session
 from ohmykube.errors import OhmykubeError
 from ohmykube.model.result import Result
 from ohmykube.model.spec import Cluster
-from ohmykube.nodes import ask
 from ohmykube.phases.base import Context, execute
 from ohmykube.phases.machines import running_planes
 from ohmykube.plans import addons as plan
@@ -167,7 +166,7 @@ def _seen(context: Context, enabled: Iterable[Addon]) -> tuple[dict[str, Any], s
     ready = {addon.name: list(addon.ready) for addon in enabled}
     for target in (plane.ssh for plane in running_planes(context) if plane.ssh):
         try:
-            return ask(target, "kube_addons_info", {"ready": ready}, timeout=_STATUS_TIMEOUT)["addons"], ""
+            return nodes.ask(target, "kube_addons_info", {"ready": ready}, timeout=_STATUS_TIMEOUT)["addons"], ""
         except OhmykubeError as error:
             problem = f"the API server does not answer: {error}"
     return {}, problem

@@ -63,6 +63,8 @@ def _given(layers: Document, path: Path) -> bool:
                 return False
             here = here[key]
         elif isinstance(here, list):
+            if int(key) >= len(here):
+                return False
             here = here[int(key)]
     return True
 
