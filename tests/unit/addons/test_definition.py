@@ -157,6 +157,11 @@ def test_a_patch_that_does_not_fit_is_an_error(patch):
     assert caught.value.code == "addon.patch"
 
 
+def test_a_job_does_not_vanish_when_it_is_done():
+    job = "{apiVersion: batch/v1, kind: Job, metadata: {name: a}, spec: {ttlSecondsAfterFinished: 0, template: {}}}"
+    assert rendering.render(addon(a=job), [job])[0]["spec"] == {"template": {}}
+
+
 def test_the_clusters_own_namespaces_are_in_no_add_on():
     found = addon(a="apiVersion: v1\nkind: Namespace\nmetadata: {name: kube-system}")
     with pytest.raises(OhmykubeError, match="cluster's own"):
@@ -169,7 +174,8 @@ def test_what_is_built_in_can_be_read_and_its_manifest_is_in_the_catalogue():
         assert found.description, name
         artifact = sets.artifact(found, catalogue)
         assert artifact.images, name
-        assert artifact.sha256, name
+        assert artifact.version, name
+        assert bool(found.component) == bool(artifact.url) == bool(artifact.sha256), name
 
 
 @pytest.mark.skipif(not (BUNDLE / "manifests/metrics-server.yaml").exists(), reason="there is no test bundle")

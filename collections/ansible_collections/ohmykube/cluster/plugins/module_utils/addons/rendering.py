@@ -30,6 +30,8 @@ def render(addon: Addon, texts: Sequence[str]) -> list[Object]:
         if item["kind"] == "Namespace" and name in _CLUSTERS_OWN:
             words = f"{addon.name} has the namespace {name}, which is the cluster's own and would go with it"
             raise OhmykubeError("addon.invalid", words, hint="leave that object out", exit_code=2)
+        if item["kind"] == "Job":  # one that vanishes when it is done would run anew each time
+            item["spec"].pop("ttlSecondsAfterFinished", None)
         item["metadata"]["labels"] = {**(item["metadata"].get("labels") or {}), LABEL: addon.name}
     return items
 
