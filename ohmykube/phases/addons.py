@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from ohmykube.errors import OhmykubeError
 from ohmykube.phases.base import Context
 from ohmykube.phases.machines import running_planes
+from ohmykube.phases.watch import watching
 
 
 @dataclass(frozen=True)
@@ -23,11 +24,13 @@ class ApplyAddons:
             hint = f"`ohmykube start --name {context.cluster.name}` switches it on"
             raise OhmykubeError("addon.no-plane", "no control plane runs that could be asked", hint=hint)
         running = [machine.name for machine in context.provider.machines() if machine.status == "running"]
-        context.changed += context.playbooks.run(
-            "addon",
-            lambda node, text: context.step(self.title, text, node),
-            variables={"addon_force": self.force},
-            limit=running,
-        )
+        with watching(context, running) as stop:
+            context.changed += context.playbooks.run(
+                "addon",
+                lambda node, text: context.step(self.title, text, node),
+                variables={"addon_force": self.force},
+                limit=running,
+                stop=stop,
+            )
         context.state = replace(context.state, addons=context.cluster.addon_names)
         context.folder.write_state(context.state)
