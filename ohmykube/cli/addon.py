@@ -1,12 +1,11 @@
 """addon: what a cluster has beside itself."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ohmykube import addons, nodes
-from ohmykube.addons import Addon
+from ohmykube import nodes
 from ohmykube.cli import complete
 from ohmykube.cli.options import Verb, allow_unverified
 from ohmykube.cli.wiring import Session
@@ -17,6 +16,9 @@ from ohmykube.phases.base import Context, execute
 from ohmykube.phases.machines import running_planes
 from ohmykube.plans import addons as plan
 from ohmykube.store.home import ClusterFolder
+
+if TYPE_CHECKING:
+    from ohmykube.addons import Addon
 
 _STATUS_TIMEOUT = 60.0  # seconds to ask the API server how all add-ons are
 
@@ -38,6 +40,8 @@ Examples:
 @click.pass_obj
 def addon_list_command(session: Session, /) -> Result:
     """Show all add-ons that are built in, and the cluster's own; where there is no cluster, none is enabled."""
+    from ohmykube import addons
+
     folder = session.home.cluster(session.name)
     cluster = session.stored(folder) if folder.exists() else None
     here = {addon.name: addon for addon in addons.members(cluster)} if cluster else {}
@@ -75,6 +79,8 @@ def addon_enable_command(session: Session, /, names: tuple[str, ...], allow_unve
 
     A folder has a / in its name. Enabled once more, it is read anew, and what it no longer has goes.
     """
+    from ohmykube import addons
+
     session.allow_unverified = allow_unverified
     with session.locked(session.folder().name, "addon enable") as folder:
         session.finished(folder)
@@ -101,6 +107,8 @@ Examples:
 @click.pass_obj
 def addon_disable_command(session: Session, /, names: tuple[str, ...], force: bool) -> Result:
     """Take add-ons out of a cluster, with all that they brought. What others require stays, and the error says why."""
+    from ohmykube import addons
+
     with session.locked(session.folder().name, "addon disable") as folder:
         session.finished(folder)
         before = session.stored(folder)
@@ -120,6 +128,8 @@ def addon_disable_command(session: Session, /, names: tuple[str, ...], force: bo
 @click.pass_obj
 def addon_status_command(session: Session, /) -> Result:
     """Show how the cluster's add-ons are, as the API server sees them now."""
+    from ohmykube import addons
+
     folder = session.folder()
     cluster = session.stored(folder)
     enabled = {addon.name: addon for addon in addons.members(cluster)}
@@ -160,7 +170,7 @@ def _result(command: str, context: Context, text: str, **data: list[str]) -> Res
     return Result(command, {**said, "addons": list(context.cluster.addon_names)}, text=text)
 
 
-def _seen(context: Context, enabled: Iterable[Addon]) -> tuple[dict[str, Any], str]:
+def _seen(context: Context, enabled: "Iterable[Addon]") -> tuple[dict[str, Any], str]:
     """As a control plane tells, and why none does."""
     problem = "no control plane runs"
     ready = {addon.name: list(addon.ready) for addon in enabled}
@@ -176,13 +186,15 @@ def _known(names: Iterable[str], there: set[str]) -> None:
     """A slip of the pen is an error; what could be enabled and is not, is gone already."""
     from ansible_collections.ohmykube.cluster.plugins.module_utils.addons.order import unknown
 
+    from ohmykube import addons
+
     known = {*addons.builtin(), *there}
     for name in names:
         if name not in known:
             raise unknown(name, known)
 
 
-def _version(session: Session, addon: Addon) -> str:
+def _version(session: Session, addon: "Addon") -> str:
     catalogue = session.artifacts.catalogue
     return addon.version or (catalogue.default(addon.component) if addon.component else "")
 

@@ -144,6 +144,18 @@ def test_what_somebody_would_lose_is_named_and_goes_only_by_force(api):
     assert remove(api.kubectl, ["hello"], force=True, dry_run=False) == ["hello"]
 
 
+def test_what_uses_another_add_on_is_no_loss_when_both_leave(api):
+    install(api.kubectl, [wanted("certs", definition("Cert", "certs.test"))], dry_run=False)
+    install(
+        api.kubectl, [wanted("shop", thing("Cert", "shop", "shop", "certs.test"), requires=("certs",))], dry_run=False
+    )
+    with pytest.raises(OhmykubeError, match="Cert/shop/shop"):
+        remove(api.kubectl, ["certs"], force=False, dry_run=False)
+    assert remove(api.kubectl, ["certs", "shop"], force=False, dry_run=False) == ["certs", "shop"]
+    assert api.deleted[0] == "Cert/shop"
+    assert api.names() == []
+
+
 def test_one_that_is_interrupted_is_finished_by_the_next(api):
     """Its definitions are gone already, so that the API server does not know their kinds."""
     install(api.kubectl, [wanted("hello", CONFIG, thing("Cert", "mine", "hello", "certs.test"))], dry_run=False)

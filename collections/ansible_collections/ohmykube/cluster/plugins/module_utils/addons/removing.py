@@ -36,7 +36,7 @@ def remove(kubectl: Kubectl, names: Iterable[str], *, force: bool, dry_run: bool
     found = {record.name: _objects(kubectl, record, record.kinds) for record in leaving}
     if not force:
         for record in leaving:
-            _refuse_loss(kubectl, record, found[record.name])
+            _refuse_loss(kubectl, record, found[record.name], leaving=list(found))
     if not dry_run:
         for wave in reversed(waves(leaving)):
             for record in wave:
@@ -75,20 +75,20 @@ def _gone(kubectl: Kubectl, record: Record, kinds: Iterable[str]) -> None:
     )
 
 
-def _refuse_loss(kubectl: Kubectl, record: Record, items: Sequence[Item]) -> None:
-    """Volumes, and objects of its kinds that somebody else has made."""
+def _refuse_loss(kubectl: Kubectl, record: Record, items: Sequence[Item], *, leaving: Sequence[str]) -> None:
+    """Volumes, and objects of its kinds that somebody else has made who stays. leaving: all add-ons that go."""
     spaces = {item["metadata"]["name"] for item in items if kind(item) == "Namespace"}
     kinds = [f"{item['spec']['names']['kind']}.{item['spec']['group']}" for item in items if kind(item) == _CRD]
     asked = [*kinds, *([_CLAIM] if spaces or _CLAIM in record.kinds else [])]
     there = records.objects(kubectl, [], asked, labelled=False)
-    lost = [item for item in there if _is_loss(record, item, spaces)]
+    lost = [item for item in there if _is_loss(item, leaving, spaces)]
     if lost:
         named = ["/".join(part for part in (item["kind"], *key(item)[1:]) if part) for item in lost]
         more = f" and {len(named) - 5} more" if len(named) > 5 else ""
         raise OhmykubeError(
             "addon.in-use",
             f"with the add-on {record.name} would go: {', '.join(named[:5])}{more}",
-            hint="delete them, or say --force (addon_force) to lose them",
+            hint=f"delete them, or lose them by `ohmykube addon disable {record.name} --force` (addon_force)",
             context={"objects": "\n".join(named)},
         )
 
@@ -102,9 +102,9 @@ def _objects(kubectl: Kubectl, record: Record, kinds: Iterable[str]) -> list[Ite
     return [item for item in records.objects(kubectl, [record.name], kinds) if not _owned(item)]
 
 
-def _is_loss(record: Record, item: Item, spaces: set[str]) -> bool:
+def _is_loss(item: Item, leaving: Sequence[str], spaces: set[str]) -> bool:
     """spaces: namespaces that would go."""
-    ours = (item["metadata"].get("labels") or {}).get(LABEL) == record.name
+    ours = (item["metadata"].get("labels") or {}).get(LABEL) in leaving
     if kind(item) == _CLAIM:
         return ours or item["metadata"]["namespace"] in spaces
     return not (ours or _owned(item))
