@@ -5,7 +5,7 @@ Field names are the file's own keys in snake case; `podCIDR` and its like carry 
 
 import platform
 import re
-from ipaddress import ip_network
+from ipaddress import IPv4Address, ip_address, ip_network
 from itertools import count, islice
 from typing import Annotated, Any, Literal
 
@@ -82,8 +82,6 @@ def _check_pools(value: str) -> str:
 
 
 def _check_pool(value: str) -> str:
-    from ipaddress import ip_address
-
     if value in ("auto", ""):
         return value
     try:
@@ -103,8 +101,6 @@ def _bytes(value: object) -> int:
 
 
 def _check_address(value: str) -> str:
-    from ipaddress import IPv4Address
-
     try:
         return value if value == "auto" else str(IPv4Address(value))
     except ValueError as error:
