@@ -182,3 +182,15 @@ def test_what_is_not_wanted_is_not_required(cluster):
     spec["network"] |= {"cni": "none", "loadBalancer": "none"}
     spec["storage"]["csi"] = "none"
     assert requirements.manifests(spec) == []
+
+
+def test_add_ons_are_told_where_there_are_any_or_were(cluster, tmp_path):
+    wish, seen = cluster.as_data(), state(cluster, tmp_path)
+    assert "addon_wanted" not in cluster_inventory.build(wish, seen).variables
+    wish["spec"]["addons"] = [{"name": "mine", "path": "/mine", "files": {"addon.yml": ""}}]
+    made = cluster_inventory.build(wish, {**seen, "addons": ["mine", "old"]}).variables
+    assert (made["addon_wanted"], made["addon_absent"]) == (wish["spec"]["addons"], ["old"])
+    assert made["addon_catalogues"] == ["/over.yml"]
+    del wish["spec"]["addons"]  # as an older version wrote it, or since the last one has gone
+    made = cluster_inventory.build(wish, {**seen, "addons": ["old"]}).variables
+    assert (made["addon_wanted"], made["addon_absent"]) == ([], ["old"])
