@@ -93,7 +93,10 @@ class AnsiblePlaybooks:
                 quiet=True,
             )
         if result.status == "canceled":
-            raise (not interrupted() and stop()) or KeyboardInterrupt
+            error = None if interrupted() else stop()
+            if error:
+                error.context.setdefault("log", str(folder))
+            raise error or KeyboardInterrupt
         raise_all(listener.errors)
         if result.status != "successful":
             raise OhmykubeError(
