@@ -5,7 +5,7 @@ Field names are the file's own keys in snake case; `podCIDR` and its like carry 
 
 import platform
 import re
-from ipaddress import ip_network
+from ipaddress import IPv4Address, ip_address, ip_network
 from itertools import count, islice
 from typing import Annotated, Any, Literal
 
@@ -33,7 +33,7 @@ def check_name(name: str, longest: int = 40) -> str:
             f"{name!r} is no valid name: use lower-case letters, digits and '-' between them, at most {longest} in all"
         )
     if name in RESERVED_NAMES:
-        raise ValueError(f"the name {name!r} is reserved")
+        raise ValueError(f"the name {name!r} is reserved: choose another")
     return name
 
 
@@ -42,6 +42,14 @@ def _check_cidr(value: str) -> str:
         return str(ip_network(value))
     except ValueError as error:
         raise ValueError(f"{value!r} is no network in CIDR form, like 10.244.0.0/16: {error}") from error
+
+
+def _check_cidrs(value: str) -> str:
+    """Of one family, or of both: as kubeadm writes them."""
+    networks = [_check_cidr(part.strip()) for part in value.split(",")]
+    if [":" in network for network in networks] not in ([False], [False, True]):
+        raise ValueError(f"{value!r}: write one network of IPv4, or one of IPv4, a comma, and one of IPv6")
+    return ",".join(networks)
 
 
 def _check_labels(labels: dict[str, str]) -> dict[str, str]:
@@ -68,9 +76,12 @@ def _check_version(value: str) -> str:
     return version
 
 
-def _check_pool(value: str) -> str:
-    from ipaddress import ip_address
+def _check_pools(value: str) -> str:
+    """Ranges with commas between them."""
+    return ",".join(_check_pool(part.strip()) for part in value.split(","))
 
+
+def _check_pool(value: str) -> str:
     if value in ("auto", ""):
         return value
     try:
@@ -90,8 +101,6 @@ def _bytes(value: object) -> int:
 
 
 def _check_address(value: str) -> str:
-    from ipaddress import IPv4Address
-
     try:
         return value if value == "auto" else str(IPv4Address(value))
     except ValueError as error:
@@ -99,7 +108,7 @@ def _check_address(value: str) -> str:
 
 
 Name = Annotated[str, AfterValidator(check_name)]
-Cidr = Annotated[str, AfterValidator(_check_cidr)]
+Cidrs = Annotated[str, AfterValidator(_check_cidrs)]
 Labels = Annotated[dict[str, str], AfterValidator(_check_labels)]
 Taint = Annotated[str, AfterValidator(_check_taint)]
 Size = Annotated[
@@ -162,14 +171,22 @@ class WorkerGroup(Group):
 
 
 class Network(Model):
-    """`api_address`: a free address in the machines' network, which several control planes share."""
+    """`api_address`: a free address in the machines' network, which several control planes share.
+
+    pod_cidr, service_cidr: of IPv4, or of IPv4 and IPv6 (dual-stack) with a comma between.
+    """
+
+    @property
+    def cidrs(self) -> tuple[str, ...]:
+        """What pods and services use up."""
+        return *self.pod_cidr.split(","), *self.service_cidr.split(",")
 
     cni: Literal["flannel", "none"] = "flannel"
-    pod_cidr: Cidr = Field("10.244.0.0/16", alias="podCIDR")
-    service_cidr: Cidr = Field("10.96.0.0/12", alias="serviceCIDR")
+    pod_cidr: Cidrs = Field("10.244.0.0/16", alias="podCIDR")
+    service_cidr: Cidrs = Field("10.96.0.0/12", alias="serviceCIDR")
     proxy_mode: Literal["nftables", "iptables", "ipvs"] = "nftables"
     load_balancer: Literal["metallb", "none"] = "metallb"
-    address_pool: Annotated[str, AfterValidator(_check_pool)] = "auto"
+    address_pool: Annotated[str, AfterValidator(_check_pools)] = "auto"
     api_address: Annotated[str, AfterValidator(_check_address)] = "auto"
 
 
@@ -220,6 +237,18 @@ class Registry(Model):
     mirrors: tuple[str, ...] = ()
 
 
+class AddonWish(Model):
+    """An add-on that is built in, or with `path`, a folder of your own."""
+
+    name: Annotated[str, AfterValidator(check_name)]
+    path: str = ""
+    files: dict[str, str] = {}  # what is in the folder, written by ohmykube, so that no later verb depends on it
+
+
+def _named(value: object) -> object:
+    return {"name": value} if isinstance(value, str) else value
+
+
 class Metadata(Model):
     name: Name
 
@@ -239,6 +268,7 @@ class Spec(Model):
     registries: dict[str, Registry] = {}
     hooks: Hooks = Hooks()
     files: tuple[NodeFile, ...] = ()
+    addons: tuple[Annotated[AddonWish, BeforeValidator(_named, json_schema_input_type=str | AddonWish)], ...] = ()
     vars: dict[str, Any] = {}
 
 
@@ -251,6 +281,10 @@ class Cluster(Model):
     @property
     def name(self) -> str:
         return self.metadata.name
+
+    @property
+    def addon_names(self) -> tuple[str, ...]:
+        return tuple(addon.name for addon in self.spec.addons)
 
     @property
     def image_name(self) -> str:

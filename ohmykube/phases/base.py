@@ -60,11 +60,13 @@ class Playbooks(Protocol):
         on_end: Callable[[str, str, str, float], None] | None = None,
         variables: Mapping[str, Any] | None = None,
         limit: Sequence[str] = (),
+        stop: Callable[[], OhmykubeError | None] = lambda: None,
     ) -> int:
         """Run a playbook of the collection (`site`) for the cluster; the number of tasks that changed something.
 
         on_step(node, text) is told what begins, on_end(node, text, status, seconds) what has ended.
         variables: above all others; nothing secret. limit: names of nodes.
+        stop: asked every second whether something has made the rest pointless; ends the run with that error.
         Raises OhmykubeError with node, task and the task's own words.
         """
         ...
@@ -146,7 +148,13 @@ class Context:
             self.events(Event("task", phase, text, node, time.monotonic() - started, status))
 
     def play(
-        self, phase: str, playbook: str, *, variables: Mapping[str, Any] | None = None, limit: Sequence[str] = ()
+        self,
+        phase: str,
+        playbook: str,
+        *,
+        variables: Mapping[str, Any] | None = None,
+        limit: Sequence[str] = (),
+        stop: Callable[[], OhmykubeError | None] = lambda: None,
     ) -> None:
         """Run a playbook, tell its tasks as those of the phase, and count what it changed."""
         self.changed += self.playbooks.run(
@@ -155,6 +163,7 @@ class Context:
             on_end=lambda node, text, status, seconds: self.events(Event("task", phase, text, node, seconds, status)),
             variables=variables,
             limit=limit,
+            stop=stop,
         )
 
 

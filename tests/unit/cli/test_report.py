@@ -78,7 +78,7 @@ def test_all_runs_are_listed_with_how_they_ended(run, folder):
         (("2026",), 2, "3 runs begin with '2026'"),
         (("stop", "--compare", "previous"), 1, f"no `stop` before {STOP}"),
         (("--to", "/nowhere/up.html"), 2, "cannot be written"),
-        (("--name", "other"), 1, "there is no cluster 'other'"),
+        (("--name", "other"), 2, "there is no cluster 'other'"),
     ],
 )
 def test_what_cannot_be_shown_is_told(run, folder, asked, code, words):

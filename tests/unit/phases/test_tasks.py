@@ -1,11 +1,18 @@
 """What phases tell of nodes: that something begins, and how it ended."""
 
+import sys
+from contextlib import contextmanager
+
 import pytest
 
 from ohmykube.ansible.playbooks import _Listener
 from ohmykube.errors import OhmykubeError
 from ohmykube.phases import base
+from ohmykube.phases.addons import ApplyAddons
+from ohmykube.phases.kubernetes import InstallKubernetes
 from ohmykube.phases.machines import MakeMachines
+from ohmykube.phases.nodes import JoinNodes
+from ohmykube.phases.power import ResumeCluster
 from tests.unit.phases.fakes import FakePlaybooks
 
 
@@ -33,6 +40,32 @@ def test_a_playbook_is_told_as_tasks_of_the_phase_and_counted(context):
     assert [(event.kind, event.phase, event.status) for event in context.seen] == [
         ("step", "Kubernetes", ""), ("task", "Kubernetes", "changed"),
     ]  # fmt: skip
+
+
+class StoppedPlaybooks(FakePlaybooks):
+    """A machine has gone off while the task ran."""
+
+    def run(self, playbook, on_step, *, stop, **options):
+        super().run(playbook, on_step, **options)
+        raise stop()
+
+
+@pytest.mark.parametrize("phase", [InstallKubernetes(), JoinNodes(), ResumeCluster(), ApplyAddons()])
+def test_phases_that_watch_machines_tell_tasks_and_end_with_what_they_see(context, monkeypatch, phase):
+    gone = OhmykubeError("machine.stopped", "dev-worker-1 does not run any more")
+
+    @contextmanager
+    def watching(*_):
+        yield lambda: gone
+
+    monkeypatch.setattr(sys.modules[type(phase).__module__], "watching", watching)
+    context.provider.existing = {machine.name: "running" for machine in context.machines}
+    context.playbooks = StoppedPlaybooks()
+    with pytest.raises(OhmykubeError) as caught:
+        phase.run(context)
+    assert caught.value is gone
+    told = [(event.kind, event.phase, event.node, event.status) for event in context.seen]
+    assert told == [("step", phase.title, "dev-worker-1", ""), ("task", phase.title, "dev-worker-1", "changed")]
 
 
 @pytest.mark.parametrize(
