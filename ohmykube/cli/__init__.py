@@ -11,6 +11,7 @@ from ohmykube.cli import options
 
 # verb: (module below ohmykube.cli, one line of help)
 VERBS = {
+    "init": ("init", "Write a cluster file to begin with."),
     "up": ("cluster", "Make a cluster, or finish one that was begun."),
     "plan": ("plan", "Show what `up` would do."),
     "down": ("cluster", "Take a cluster away without a trace."),

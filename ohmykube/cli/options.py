@@ -90,9 +90,7 @@ class Verb(click.Command):
         except KeyboardInterrupt:
             output.interrupted(command)
             ctx.exit(130)
-        except click.exceptions.Exit:
-            raise
-        except click.ClickException:
+        except (click.exceptions.Exit, click.Abort, click.ClickException):
             raise
         except Exception as error:
             if settings.debug:

@@ -19,13 +19,13 @@ API_VERSION = "ohmykube.dev/v1"
 
 _Cpu = Annotated[int, Field(ge=1, le=256, description="CPUs of each.")]
 _Memory = Annotated[Size, Field(description="Memory of each; a bare number is GB.")]
-_Disk = Annotated[Size, Field(description="Disk of each, which takes no more room than is used.")]
+_Disk = Annotated[Size, Field(description="Disk of each; only what is used takes room.")]
 _Labels = Annotated[Labels, Field(description="Labels of its nodes.")]
 _Annotations = Annotated[dict[str, str], Field(description="Annotations of its nodes.")]
-_Taints = Annotated[tuple[Taint, ...], Field(description='Taints of its nodes, like "key=value:NoSchedule".')]
+_Taints = Annotated[tuple[Taint, ...], Field(description='Taints, like "key=value:NoSchedule".')]
 _Hooks = Annotated[Hooks, Field(description="Scripts that run on its nodes, each once.")]
-_Files = Annotated[tuple[NodeFile, ...], Field(description="Files and folders that are placed on its nodes.")]
-_Vars = Annotated[dict[str, Any], Field(description="Variables of the Ansible roles, for those who know them.")]
+_Files = Annotated[tuple[NodeFile, ...], Field(description="Files and folders placed on its nodes.")]
+_Vars = Annotated[dict[str, Any], Field(description="Variables of the Ansible roles.")]
 
 
 class Model(BaseModel):
@@ -95,10 +95,10 @@ class Network(Model):
         "nftables", description="Of kube-proxy: nftables, iptables or ipvs."
     )
     load_balancer: Literal["metallb", "none"] = Field(
-        "metallb", description="Serves services of type LoadBalancer; or none."
+        "metallb", description="For services of type LoadBalancer; or none."
     )
-    address_pool: AddressPool = Field("auto", description="For load balancers, like 10.0.0.240-10.0.0.250.")
-    api_address: Address = Field("auto", description="A free address, shared by several control planes.")
+    address_pool: AddressPool = Field("auto", description="Of load balancers, like 10.0.0.2-10.0.0.9.")
+    api_address: Address = Field("auto", description="Shared by control planes; a free address.")
 
 
 class Storage(Model):
@@ -161,9 +161,9 @@ class Metadata(Model):
 class Spec(Model):
     """What the cluster is made of."""
 
-    kubernetes_version: Version = Field(description="Of Kubernetes; `ohmykube version` lists them.")
-    provider: str = Field(description="What makes the machines: lima, static or nspawn.")
-    template: str = Field("ubuntu-24.04", description="Machine image, or the path of a Lima template.")
+    kubernetes_version: Version = Field(description="Which one; `ohmykube version` lists them.")
+    provider: str = Field(description="Makes the machines: lima, static, nspawn.")
+    template: str = Field("ubuntu-24.04", description="Machine image, or a Lima template's path.")
     control_plane: ControlPlane = Field(ControlPlane(), description="Machines of the control plane.")
     workers: tuple[WorkerGroup, ...] = Field((WorkerGroup(count=2),), description="Groups of workers.")
     network: Network = Field(Network(), description="Of pods, services and load balancers.")
