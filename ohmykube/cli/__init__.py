@@ -20,7 +20,7 @@ VERBS = {
     "stop": ("power", "Switch a cluster's machines off."),
     "start": ("power", "Switch them on again."),
     "list": ("look", "Show all clusters."),
-    "status": ("look", "Show one cluster: machines and nodes."),
+    "status": ("status", "Show one cluster: nodes, add-ons, addresses, room."),
     "shell": ("access", "Open a shell on a node, or run a command there."),
     "kubeconfig": ("access", "Print the cluster's kubeconfig."),
     "switch": ("access", "Choose the cluster that verbs and kubectl speak of."),

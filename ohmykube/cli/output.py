@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +48,9 @@ def usage_error(argv: Sequence[str], error: click.ClickException) -> int:
     )
     if {"--output=json", "-ojson"} & set(argv) or any(pair in _JSON_FLAGS for pair in pairwise(argv)):
         click.echo(json.dumps(Result.failed(path.split(" ", 1)[-1], problem).as_dict(), indent=2))
-    _print_error(problem, verbose=False)
+    plain = "--no-color" in argv or bool(os.environ.get("NO_COLOR"))
+    with click.Context(click.Command("ohmykube"), color=False if plain else None).scope():
+        _print_error(problem, verbose=False)
     return problem.exit_code
 
 
@@ -134,16 +136,21 @@ def _print_error(error: OhmykubeError, *, verbose: bool) -> None:
         click.echo(f"  log: {log}", err=True)
 
 
-def table(data: Any, columns: Sequence[str]) -> str:
+def table(data: Any, columns: Sequence[str], colour: Callable[[str, str], str | None] = lambda *_: None) -> str:
+    """colour: of a cell, by its column and its text."""
     rows: list[Mapping[str, Any]] = data if isinstance(data, list) else []
     if not columns:
         return ""
     cells = [[column.upper() for column in columns]]
     cells += [[_cell(row.get(column)) for column in columns] for row in rows]
     widths = [max(len(row[index]) for row in cells) for index in range(len(columns))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells
-    )
+    lines = [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in cells]
+    for line, row in zip(lines, cells, strict=True):
+        line[-1] = row[-1]
+    for line in lines[1:]:
+        found = [colour(column, cell.rstrip()) for column, cell in zip(columns, line, strict=True)]
+        line[:] = [click.style(cell, fg=fg) if fg else cell for cell, fg in zip(line, found, strict=True)]
+    return "\n".join("  ".join(line).rstrip() for line in lines)
 
 
 def _cell(value: Any) -> str:
