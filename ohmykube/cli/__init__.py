@@ -91,5 +91,8 @@ def main(args: Sequence[str] | None = None) -> None:
         from ohmykube.cli import output
 
         sys.exit(output.usage_error(argv, error))
-    except (click.Abort, KeyboardInterrupt):
+    except click.Abort:
+        click.echo("\nnothing was done", err=True)
+        sys.exit(130)
+    except KeyboardInterrupt:
         sys.exit(130)

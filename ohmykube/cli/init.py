@@ -34,11 +34,11 @@ _STDOUT = "-"
     cls=Verb,
     epilog="""\b
 Examples:
-  ohmykube init                                   a few questions; Enter takes what is proposed
-  ohmykube init --preset ha --name prod           without questions where this is no terminal, or with --yes
-  ohmykube init --preset tiny -f - --yes          on stdout
-  ohmykube init --workers 5 --save-profile big    kept, to begin others with
-  ohmykube init --profile big --name dev
+  ohmykube init                                  a few questions
+  ohmykube init --preset ha --name prod --yes    prod.yaml, without any
+  ohmykube init --preset tiny -f -               on stdout
+  ohmykube init --workers 5 --save-profile big   kept in the home, too
+  ohmykube init --profile big --name dev         begins with it
 """,
 )
 @click.option(
@@ -64,7 +64,7 @@ def init_command(
 
     Machines get sizes that this computer can give: all together at most three quarters of its memory. Presets: tiny
     (one node), default (a control plane, two workers), ha (three control planes, two workers), storage (three workers
-    with a raw disk each). On a terminal it asks for what no flag says.
+    with a raw disk each). The flags' own defaults are those of `up`. On a terminal it asks for what no flag says.
     """
     if preset and profile:
         raise click.UsageError("--preset and --profile are both what to begin with: leave one out")
@@ -197,9 +197,8 @@ def _told(session: Session, cluster: Cluster, path: Path, profile: str | None) -
     if spec.provider == "static":
         lines += [f"  {host.name}  {host.address}  {host.role}" for host in spec.hosts]
     else:
-        plane = f"{spec.control_plane.count} control plane{'s' if spec.control_plane.count > 1 else ''}"
-        groups: list[tuple[str, Group]] = [(plane, spec.control_plane)]
-        groups += [(f"{group.count} {group.name}{'s' if group.count > 1 else ''}", group) for group in spec.workers]
+        groups: list[tuple[str, Group]] = [(_counted(spec.control_plane.count, "control plane"), spec.control_plane)]
+        groups += [(_counted(group.count, group.name), group) for group in spec.workers]
         width = max(len(words) for words, _ in groups)
         lines += [f"  {words.ljust(width)}  {_sizes(group)}" for words, group in groups if group.count]
     if profile:
@@ -207,6 +206,10 @@ def _told(session: Session, cluster: Cluster, path: Path, profile: str | None) -
     if session.home.cluster(cluster.name).exists():
         lines.append(f"There is a cluster {cluster.name}: `ohmykube plan -f {path}` shows what would change.")
     return "\n".join([*lines, f"Next: ohmykube up -f {path}"])
+
+
+def _counted(number: int, name: str) -> str:
+    return f"{number} {name}s" if number > 1 and name in ("control plane", "worker") else f"{number} {name}"
 
 
 def _sizes(group: Group) -> str:

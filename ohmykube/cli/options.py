@@ -1,7 +1,6 @@
 """Flags that every verb has, and what a verb is: it returns a Result, and one module prints it."""
 
 import logging
-import os
 import signal
 from collections.abc import Callable
 from dataclasses import fields
@@ -77,7 +76,7 @@ class Verb(click.Command):
         given = {field.name: _value(ctx, field.name) for field in fields(Settings)}
         given |= {key: value for key, value in _DEFAULTS.items() if given[key] is None}
         settings = Settings(**given)
-        ctx.color = False if settings.no_color or os.environ.get("NO_COLOR") else None
+        ctx.color = output.colour(no_color=settings.no_color)
         command = ctx.command_path.split(" ", 1)[-1]
         signal.signal(signal.SIGTERM, _interrupt)
         events = output.progress(settings)

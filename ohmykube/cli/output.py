@@ -48,8 +48,7 @@ def usage_error(argv: Sequence[str], error: click.ClickException) -> int:
     )
     if {"--output=json", "-ojson"} & set(argv) or any(pair in _JSON_FLAGS for pair in pairwise(argv)):
         click.echo(json.dumps(Result.failed(path.split(" ", 1)[-1], problem).as_dict(), indent=2))
-    plain = "--no-color" in argv or bool(os.environ.get("NO_COLOR"))
-    with click.Context(click.Command("ohmykube"), color=False if plain else None).scope():
+    with click.Context(click.Command("ohmykube"), color=colour(no_color="--no-color" in argv)).scope():
         _print_error(problem, verbose=False)
     return problem.exit_code
 
@@ -65,7 +64,12 @@ def progress(settings: "Settings") -> "Events":
         return _json_event
     if settings.quiet:
         return _silent
-    return _Lines(verbose=settings.verbose > 0)
+    return _Lines(verbose=settings.verbose > 0, colour=colour(no_color=settings.no_color))
+
+
+def colour(*, no_color: bool) -> bool | None:
+    """What click is told: False for none, None for what the stream can show."""
+    return False if no_color or os.environ.get("NO_COLOR") else None
 
 
 def _silent(event: "Event") -> None:
@@ -88,8 +92,9 @@ class LogNotes(logging.Handler):
 class _Lines:
     """One line when a phase ends; steps where they are asked for, or on a terminal in place."""
 
-    def __init__(self, *, verbose: bool) -> None:
+    def __init__(self, *, verbose: bool, colour: bool | None) -> None:
         self.verbose = verbose
+        self.colour = colour  # threads tell of what they do, and click's context is not theirs
         self.live = sys.stderr.isatty() and not verbose and not os.environ.get("CI")
 
     def __call__(self, event: "Event") -> None:
@@ -108,7 +113,8 @@ class _Lines:
                 self._line(f"  {words}")
 
     def _line(self, text: str) -> None:
-        click.echo(("\r\033[K" if self.live else "") + text, err=True)
+        click.echo("\r\033[K" if self.live else "", err=True, nl=False)
+        click.echo(text, err=True, color=self.colour)
 
 
 def _json_event(event: "Event") -> None:
@@ -136,8 +142,8 @@ def _print_error(error: OhmykubeError, *, verbose: bool) -> None:
         click.echo(f"  log: {log}", err=True)
 
 
-def table(data: Any, columns: Sequence[str], colour: Callable[[str, str], str | None] = lambda *_: None) -> str:
-    """colour: of a cell, by its column and its text."""
+def table(data: Any, columns: Sequence[str], paint: Callable[[str, str], str | None] = lambda *_: None) -> str:
+    """paint: the colour of a cell, by its column and its text."""
     rows: list[Mapping[str, Any]] = data if isinstance(data, list) else []
     if not columns:
         return ""
@@ -148,7 +154,7 @@ def table(data: Any, columns: Sequence[str], colour: Callable[[str, str], str | 
     for line, row in zip(lines, cells, strict=True):
         line[-1] = row[-1]
     for line in lines[1:]:
-        found = [colour(column, cell.rstrip()) for column, cell in zip(columns, line, strict=True)]
+        found = [paint(column, cell.rstrip()) for column, cell in zip(columns, line, strict=True)]
         line[:] = [click.style(cell, fg=fg) if fg else cell for cell, fg in zip(line, found, strict=True)]
     return "\n".join("  ".join(line).rstrip() for line in lines)
 

@@ -32,24 +32,24 @@ def _problems(data: _Data) -> Iterator[str]:
 def _nodes(data: _Data, width: int) -> str:
     """Where there is no room for all, names tell of roles, and the head of versions."""
 
-    def colour(column: str, cell: str) -> str | None:
+    def paint(column: str, cell: str) -> str | None:
         if column not in ("machine", "node"):
             return None
         return "green" if cell in ("running", "Ready") else "yellow" if cell.startswith("Ready,") else "red"
 
     rows = [{**row, "node": row["node"].replace("SchedulingDisabled", "cordoned")} for row in data["nodes"]]
-    return _fitting(rows, (_COLUMNS, _without("role"), _without("role", "version")), width, colour)
+    return _fitting(rows, (_COLUMNS, _without("role"), _without("role", "version")), width, paint)
 
 
 def _without(*names: str) -> tuple[str, ...]:
     return tuple(column for column in _COLUMNS if column not in names)
 
 
-def _fitting(rows: Sequence[_Data], choices: Sequence[Sequence[str]], width: int, colour: Any = lambda *_: None) -> str:
+def _fitting(rows: Sequence[_Data], choices: Sequence[Sequence[str]], width: int, paint: Any = lambda *_: None) -> str:
     """With the first columns of the choices that there is room for, else with the last."""
     made = ""
     for columns in choices:
-        made = table(rows, columns, colour)
+        made = table(rows, columns, paint)
         if not width or max(len(click.unstyle(line)) for line in made.splitlines()) <= width:
             break
     return made
