@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from ohmykube.errors import OhmykubeError
@@ -12,6 +12,7 @@ from ohmykube.model.machines import Machine, SshTarget
 from ohmykube.providers.base import Provider
 
 _TIMEOUT = 12.0  # seconds for the answer of one control plane
+_PATIENCE = 1.0  # seconds until another one is asked, too
 _SILENT = "the API server does not answer"
 Said = Mapping[str, Any]
 
@@ -34,56 +35,62 @@ def look(
 ) -> Overview:
     """The first control plane that answers tells of all.
 
-    planes: their names. recorded: how they were seen last, so that they are asked before the provider has told where
-    they are. ask: as `nodes.ask`.
+    planes: their names. recorded: how they were seen last, so that one is asked before the provider has told where they
+    are. ask: as `nodes.ask`.
     """
-    race = _Race(ask)
-    race.enter(recorded)
+    questions = _Questions(ask)
+    questions.put([machine.ssh for machine in recorded if machine.ssh][:1])
     machines = provider.machines()
     seen = {machine.name: machine for machine in machines}
     running = [seen[name] for name in planes if name in seen and seen[name].status == "running"]
-    race.enter(running)
-    return race.first(machines, running)
+    return questions.answer(machines, {machine.ssh: machine.name for machine in running if machine.ssh})
 
 
-class _Race:
-    """Threads that nobody waits for at the end: a machine that hangs must not hold the answer back."""
+class _Questions:
+    """In threads that nobody waits for at the end: a machine that hangs must not hold the answer back."""
 
     def __init__(self, ask: Callable[..., dict[str, Any]]) -> None:
         self._ask = ask
-        self._entered: dict[SshTarget, Future[Said]] = {}
-        self._ended: SimpleQueue[Future[Said]] = SimpleQueue()
+        self._asked: set[SshTarget] = set()
+        self._ended: SimpleQueue[tuple[SshTarget, Future[Said]]] = SimpleQueue()
 
-    def enter(self, machines: Sequence[Machine]) -> None:
-        """Ask them, unless they were asked already."""
-        for target in (machine.ssh for machine in machines):
-            if target and target not in self._entered:
-                self._entered[target] = Future()
-                threading.Thread(target=self._run, args=(target,), daemon=True).start()
+    def put(self, targets: Sequence[SshTarget]) -> None:
+        for target in targets:
+            self._asked.add(target)
+            threading.Thread(target=self._run, args=(target,), daemon=True).start()
 
-    def first(self, machines: Sequence[Machine], running: Sequence[Machine]) -> Overview:
-        """The answer of one that runs; where the API server answers none of them, what the last one said of that."""
-        names = {self._entered[machine.ssh]: machine.name for machine in running if machine.ssh}
+    def answer(self, machines: Sequence[Machine], running: Mapping[SshTarget, str]) -> Overview:
+        """Of one of those that run, by their targets; where the API server answers none, what the last said of that.
+
+        The next is asked when one has failed, or is silent.
+        """
+        waiting = [target for target in running if target not in self._asked]
+        open_ = [target for target in running if target in self._asked]
         best = Overview(machines, problem="no control plane runs")
-        while names:
-            ended = self._ended.get()
-            name = names.pop(ended, "")
-            if not name:  # it does not run any more, whoever answered there
+        while open_ or waiting:
+            try:
+                target, ended = self._ended.get(timeout=_PATIENCE if open_ and waiting else None if open_ else 0)
+            except Empty:
+                self.put(waiting[:1])
+                open_.append(waiting.pop(0))
                 continue
+            if target not in open_:  # it does not run any more, whoever answered there
+                continue
+            open_.remove(target)
             try:
                 said = ended.result()
             except OhmykubeError as error:
                 best = replace(best, problem=f"{_SILENT}: {error}")
             else:
                 if not said["problem"]:
-                    return Overview(machines, said, name)
-                best = Overview(machines, said, name, f"{_SILENT}: {said['problem']}")
+                    return Overview(machines, said, running[target])
+                best = Overview(machines, said, running[target], f"{_SILENT}: {said['problem']}")
         return best
 
     def _run(self, target: SshTarget) -> None:
-        future = self._entered[target]
+        future: Future[Said] = Future()
         try:
             future.set_result(self._ask(target, "cluster_overview", timeout=_TIMEOUT))
         except BaseException as error:  # noqa: BLE001 - raised again where somebody hears it
             future.set_exception(error)
-        self._ended.put(future)
+        self._ended.put((target, future))

@@ -94,10 +94,11 @@ class World:
             raise OhmykubeError("ssh.unreachable", f"{where.host} did not answer in time")
         return said
 
-    def recorded(self, *names):
-        seen = [Machine(name, "running", "10.0.0.9", ssh=target(name)) for name in names]
-        records = tuple(MachineRecord(each.name, "control-plane", "control-plane", each) for each in seen)
-        self.folder.write_state(State("dev", "lima", records, ready="2026-01-01T00:00:00+00:00"))
+    def recorded(self, name, host=""):
+        """A control plane was seen there last; else where it is."""
+        seen = Machine(name, "running", "10.0.0.9", ssh=target(host or name))
+        record = MachineRecord(name, "control-plane", "control-plane", seen)
+        self.folder.write_state(State("dev", "lima", (record,), ready="2026-01-01T00:00:00+00:00"))
 
 
 def world(planes=3):

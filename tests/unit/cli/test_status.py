@@ -62,6 +62,7 @@ def test_all_of_a_cluster_that_is_well(world, shown, run):
     world.said[ONE]["nodes"][0]["used"] = used
     world.said[TWO] = world.said[THREE] = OhmykubeError("ssh.unreachable", "gone")
     data = shown()
+    assert world.asked == [ONE]
     assert (data["ready"], data["problem"]) == (True, "")
     assert set(data) > FIELDS
     assert all(set(row) > ROW for row in data["nodes"])
@@ -135,7 +136,7 @@ def test_whichever_control_plane_runs_and_answers(world, shown):
     world.said[TWO] = OhmykubeError("ssh.unreachable", f"{TWO} does not answer")
     data = shown()
     assert (data["ready"], data["problem"]) == (False, "")  # a machine is off, whatever the API server believes
-    assert sorted(world.asked) == [TWO, THREE]
+    assert world.asked == [TWO, THREE]
     assert {row["node"] for row in data["nodes"]} == {"Ready"}
     world.said[THREE] = OhmykubeError("ssh.unreachable", f"{THREE} does not answer")
     data = shown()
@@ -160,6 +161,12 @@ def test_one_whose_api_server_is_silent_is_not_believed_while_another_answers(wo
     assert [row["node"] for row in data["nodes"]] == ["unknown"] * 4
     assert data["addons"] == []
     assert data["certificate"]["days"] > 300  # files tell of themselves
+
+
+def test_one_that_has_moved_is_asked_at_its_new_place(world, shown):
+    world.recorded(ONE, "elsewhere")
+    world.said["elsewhere"] = OhmykubeError("ssh.unreachable", "a stranger is there")
+    assert (shown()["ready"], world.asked) == (True, ["elsewhere", ONE])
 
 
 def test_machines_that_are_off_are_not_waited_for(world, shown, run):
