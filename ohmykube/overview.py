@@ -65,18 +65,19 @@ class _Questions:
         The next is asked when one has failed, or is silent.
         """
         waiting = [target for target in running if target not in self._asked]
-        open_ = [target for target in running if target in self._asked]
+        asked = [target for target in running if target in self._asked]
         best = Overview(machines, problem="no control plane runs")
-        while open_ or waiting:
+        while asked or waiting:
+            if waiting and not asked:
+                asked.append(self._next(waiting))
             try:
-                target, ended = self._ended.get(timeout=_PATIENCE if open_ and waiting else None if open_ else 0)
+                target, ended = self._ended.get(timeout=_PATIENCE if waiting else None)
             except Empty:
-                self.put(waiting[:1])
-                open_.append(waiting.pop(0))
+                asked.append(self._next(waiting))
                 continue
-            if target not in open_:  # it does not run any more, whoever answered there
+            if target not in asked:  # it does not run any more, whoever answered there
                 continue
-            open_.remove(target)
+            asked.remove(target)
             try:
                 said = ended.result()
             except OhmykubeError as error:
@@ -86,6 +87,10 @@ class _Questions:
                     return Overview(machines, said, running[target])
                 best = Overview(machines, said, running[target], f"{_SILENT}: {said['problem']}")
         return best
+
+    def _next(self, waiting: list[SshTarget]) -> SshTarget:
+        self.put(waiting[:1])
+        return waiting.pop(0)
 
     def _run(self, target: SshTarget) -> None:
         future: Future[Said] = Future()

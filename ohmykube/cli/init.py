@@ -68,6 +68,13 @@ def init_command(
     """
     if preset and profile:
         raise click.UsageError("--preset and --profile are both what to begin with: leave one out")
+    if flags["provider"] == "static" and not profile:
+        raise OhmykubeError(
+            "init.static",
+            "nobody but you knows the addresses of machines that exist already (provider static)",
+            hint="write their file by hand: docs/init.md has one to copy",
+            exit_code=2,
+        )
     ask = _may_ask(session)
     source = _profile(session, profile) if profile else None
     kept = _profile_file(session, save_profile) if save_profile else None
@@ -116,8 +123,6 @@ def _document(name: str, computer: Computer, flags: dict[str, Any]) -> Document:
         planes=preset.planes if masters is None else max(masters, 1),
         workers=preset.workers if workers is None else max(workers, 0),
     )
-    if flags["provider"] == "static":  # their sizes are what they are
-        return Document()
     chosen = {
         key: parse_bytes(flags[flag])
         for key, flag in (("plane_memory", "master_memory"), ("worker_memory", "worker_memory"))

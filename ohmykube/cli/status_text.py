@@ -121,11 +121,12 @@ def _certificate(first: _Data | None) -> str:
     if first is None:
         return "-"
     day, where = first["ends"][:10], f"{first['path']} of {first['where']}"
+    days = f"{first['days']} day{'' if first['days'] == 1 else 's'}"
     if first["days"] < 0:
-        return click.style(f"{where} ended on {day}", fg="red")
+        return click.style(f"one ended on {day}: {where}", fg="red")
     if first["days"] < _SOON:
-        return click.style(f"{where} ends on {day}, in {first['days']} days", fg="yellow")
-    return f"good until {day}, {first['days']} days"
+        return click.style(f"one ends on {day}, in {days}: {where}", fg="yellow")
+    return f"good until {day}, {days}"
 
 
 def _several(label: str, lines: list[str]) -> Iterator[str]:

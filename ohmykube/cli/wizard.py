@@ -36,7 +36,7 @@ def ask(
     if flags["provider"] is None:
         flags["provider"] = _provider()
     preset = preset or _preset(session, computer, flags["provider"])
-    if flags["workers"] is None and flags["provider"] != "static":
+    if flags["workers"] is None:
         workers = PRESETS[preset].workers
         flags["workers"] = click.prompt("Workers", default=workers, type=click.IntRange(0, 100), err=True)
     if flags["k8s_version"] is None:

@@ -8,7 +8,7 @@ import sys
 import pexpect
 import pytest
 
-from ohmykube.cli import init
+from ohmykube.cli import complete, init
 from ohmykube.errors import OhmykubeError
 from ohmykube.model.presets import PRESETS, Computer
 from ohmykube.providers import lookup
@@ -85,6 +85,7 @@ def test_profiles_begin_others(run, folder, home):
     assert code == 0
     assert "`ohmykube init --profile big` begins with it" in out
     kept = home / "profiles" / "big.yaml"
+    assert (complete.profiles(None, None, "b"), complete.profiles(None, None, "x")) == (["big"], [])
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     assert stat.S_IMODE(kept.parent.stat().st_mode) == 0o700
     first = data(run("config", "show", "-f", "one.yaml", "-o", "json"))["cluster"]
@@ -119,7 +120,7 @@ def test_files_that_a_profile_names_are_found_from_anywhere(run, folder):
         (("--name", "Dev"), "no valid name"),
         (("--provider", "limo"), "did you mean 'lima'"),
         (("--k8s-version", "1.2.3"), "not in the catalogue"),
-        (("--provider", "static"), "needs the machines' addresses"),
+        (("--provider", "static"), "nobody but you knows the addresses"),
         (("--preset", "storage", "--provider", "nspawn"), "cannot have disks"),
         (("--master-memory", "much"), "is no size"),
         (("--preset", "huge"), "huge"),

@@ -110,7 +110,7 @@ def test_what_is_missing_is_told(world, shown, run):
     assert "Ready,cordoned" in text
     assert "add-ons       flannel: it is not there\n              metallb: Deployment controller: 0 of 1" in text
     assert "/etc/kubernetes/pki/apiserver.crt of dev-control-plane-" in text
-    assert ", in 3 days" in text
+    assert ", in 3 days: " in text
 
 
 def test_control_planes_are_asked_where_they_were_seen_while_the_provider_looks(world, shown):
