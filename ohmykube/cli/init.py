@@ -72,7 +72,7 @@ def init_command(
         raise OhmykubeError(
             "init.static",
             "nobody but you knows the addresses of machines that exist already (provider static)",
-            hint="write their file by hand: docs/init.md has one to copy",
+            hint="write their file by hand, with name, address and role of each in spec.hosts: docs/init.md has one to copy",
             exit_code=2,
         )
     ask = _may_ask(session)
@@ -95,6 +95,8 @@ def init_command(
     for path in targets:
         _refuse_overwriting(path, force=force, ask=ask)
     text = commented.text(cluster, str(target) if file != _STDOUT else "FILE")
+    if kept:
+        kept.parent.mkdir(mode=0o700, exist_ok=True)
     for path in targets:
         _write(path, text)
     data = {
@@ -186,8 +188,6 @@ def _refuse_overwriting(path: Path, *, force: bool, ask: bool) -> None:
 
 def _write(path: Path, text: str) -> None:
     try:
-        if path.parent.name == "profiles":
-            path.parent.mkdir(mode=0o700, exist_ok=True)
         atomic.write(path, text)
     except OSError as error:
         words = f"{path} cannot be written: {error.strerror}"
