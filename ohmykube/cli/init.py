@@ -72,7 +72,7 @@ def init_command(
         raise OhmykubeError(
             "init.static",
             "nobody but you knows the addresses of machines that exist already (provider static)",
-            hint="write their file by hand, with name, address and role of each in spec.hosts: docs/init.md has one to copy",
+            hint="write the file by hand, with each of them in spec.hosts: docs/init.md has one to copy",
             exit_code=2,
         )
     ask = _may_ask(session)
