@@ -117,15 +117,15 @@ def _exact(name: str, amount: float | None) -> float | None:
 
 
 def _addons(cluster: Cluster, workloads: list[Mapping[str, str]]) -> list[dict[str, Any]]:
-    """What the cluster file chose, and what else runs beside Kubernetes itself in kube-system."""
+    """What the cluster file chose, and what else runs: of add-ons, and beside Kubernetes itself in kube-system."""
     spec = cluster.spec
     wished: list[str] = [
         name for name in (spec.network.cni, spec.network.load_balancer, spec.storage.csi) if name != "none"
     ]
     groups = {name: [each for each in workloads if each["namespace"] == _NAMESPACES.get(name)] for name in wished}
     for each in workloads:
-        if each["namespace"] == "kube-system":
-            groups.setdefault(each["name"], []).append(each)
+        if each["addon"] or each["namespace"] == "kube-system":
+            groups.setdefault(each["addon"] or each["name"], []).append(each)
     return [_addon(name, parts) for name, parts in groups.items()]
 
 

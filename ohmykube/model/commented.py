@@ -8,17 +8,18 @@ import yaml
 from pydantic import BaseModel
 
 from ohmykube.model.custom import Hook, Hooks, NodeFile
-from ohmykube.model.spec import Cluster, Group, Host, Kubeadm, Registry, Ssh
+from ohmykube.model.spec import AddonWish, Cluster, Group, Host, Kubeadm, Registry, Ssh
 
 _WIDTH = 2**20  # characters a line: one value, one line
 _COLUMN = 34  # where comments begin, unless a line reaches further
 _FARTHEST = 48  # and then they stand above it
 # Keys that few need: with their defaults they are comments.
-_ASIDE = frozenset({"disks", "labels", "annotations", "taints", "hooks", "files", "vars", "kubeadm", "registries"})
+_ASIDE = frozenset(
+    {"disks", "labels", "annotations", "taints", "hooks", "files", "addons", "vars", "kubeadm", "registries"}
+)
 _STATIC_ONLY = frozenset({"hosts", "ssh"})
 _NOT_STATIC = frozenset({"template", "controlPlane", "workers"})
-_FILLED_IN = frozenset({"sum", "read"})  # by ohmykube, whatever a file says
-_SPARSE = (Hook, Hooks, NodeFile, Kubeadm, Registry, Ssh)  # here only what is said is written
+_SPARSE = (AddonWish, Hook, Hooks, NodeFile, Kubeadm, Registry, Ssh)  # here only what is said is written
 _FIRST = ("name", "path")
 
 
@@ -59,16 +60,18 @@ def _keys(part: BaseModel, indent: str, hidden: frozenset[str] = frozenset()) ->
     fields = {field.alias or name: (name, field) for name, field in type(part).model_fields.items()}
     for key in sorted(fields, key=lambda key: key not in _FIRST):
         name, field = fields[key]
-        value, comment = getattr(part, name), field.description or ""
+        value, comment = getattr(part, name), field.description
         usual = value == field.get_default()
-        if key in _FILLED_IN or (usual and (key in hidden or key == "absent" or isinstance(part, _SPARSE))):
+        if not comment:  # ohmykube fills it in, whatever a file says
+            continue
+        if usual and (key in hidden or key == "absent" or isinstance(part, _SPARSE)):
             continue
         if usual and key in _ASIDE:
             yield _Line(f"{indent}# {key}: {'[]' if isinstance(value, tuple) else '{}'}", comment)
         elif isinstance(value, BaseModel):
             yield _Line(f"{indent}{key}:", comment)
             yield from _keys(value, f"{indent}  ", hidden)
-        elif isinstance(value, tuple) and value and isinstance(value[0], Group | Host | Hook | NodeFile):
+        elif isinstance(value, tuple) and value and isinstance(value[0], AddonWish | Group | Host | Hook | NodeFile):
             yield _Line(f"{indent}{key}:", comment)
             for item in value:
                 yield from _item(item, f"{indent}  ")

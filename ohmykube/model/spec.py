@@ -8,11 +8,11 @@ import platform
 from itertools import count, islice
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from ohmykube.model.base import STRICT
 from ohmykube.model.custom import Hooks, NodeFile
-from ohmykube.model.values import Address, AddressPool, Cidr, Labels, Name, Size, Taint, Version, check_name
+from ohmykube.model.values import Address, AddressPools, Cidrs, Labels, Name, Size, Taint, Version, check_name
 
 API_VERSION = "ohmykube.dev/v1"
 
@@ -89,16 +89,21 @@ class Network(Model):
     """Networks within the cluster, and addresses that it takes from that of the machines."""
 
     cni: Literal["flannel", "none"] = Field("flannel", description="Pod network: flannel, or none for your own.")
-    pod_cidr: Cidr = Field("10.244.0.0/16", alias="podCIDR", description="Addresses of pods.")
-    service_cidr: Cidr = Field("10.96.0.0/12", alias="serviceCIDR", description="Addresses of services.")
+    pod_cidr: Cidrs = Field("10.244.0.0/16", alias="podCIDR", description="Of pods: IPv4, or IPv4,IPv6.")
+    service_cidr: Cidrs = Field("10.96.0.0/12", alias="serviceCIDR", description="Of services, of the same families.")
     proxy_mode: Literal["nftables", "iptables", "ipvs"] = Field(
         "nftables", description="Of kube-proxy: nftables, iptables or ipvs."
     )
     load_balancer: Literal["metallb", "none"] = Field(
         "metallb", description="For services of type LoadBalancer; or none."
     )
-    address_pool: AddressPool = Field("auto", description="Of load balancers, like 10.0.0.2-10.0.0.9.")
+    address_pool: AddressPools = Field("auto", description="Of load balancers, like 10.0.0.2-10.0.0.9.")
     api_address: Address = Field("auto", description="Shared by control planes; a free address.")
+
+    @property
+    def cidrs(self) -> tuple[str, ...]:
+        """What pods and services use up."""
+        return *self.pod_cidr.split(","), *self.service_cidr.split(",")
 
 
 class Storage(Model):
@@ -152,6 +157,21 @@ class Registry(Model):
     mirrors: tuple[str, ...] = Field((), description="URLs asked in this order before the registry itself.")
 
 
+class AddonWish(Model):
+    """An add-on that is built in, or with `path`, a folder of your own; a name alone will do."""
+
+    name: Name = Field(description="One that `ohmykube addon list` shows, or yours.")
+    path: str = Field("", description="A folder of your own with its manifests.")
+    files: dict[str, str] = {}  # what is in the folder, written by ohmykube, so that no later verb depends on it
+
+
+def _named(value: object) -> object:
+    return {"name": value} if isinstance(value, str) else value
+
+
+_Addon = Annotated[AddonWish, BeforeValidator(_named, json_schema_input_type=str | AddonWish)]
+
+
 class Metadata(Model):
     """Which cluster it is."""
 
@@ -175,6 +195,7 @@ class Spec(Model):
     registries: dict[str, Registry] = Field({}, description="Mirrors, by the name of the registry.")
     hooks: _Hooks = Hooks()
     files: _Files = ()
+    addons: tuple[_Addon, ...] = Field((), description="Add-ons by name; a folder has a path, too.")
     vars: _Vars = {}
 
 
@@ -189,6 +210,10 @@ class Cluster(Model):
     @property
     def name(self) -> str:
         return self.metadata.name
+
+    @property
+    def addon_names(self) -> tuple[str, ...]:
+        return tuple(addon.name for addon in self.spec.addons)
 
     @property
     def image_name(self) -> str:

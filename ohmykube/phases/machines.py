@@ -24,6 +24,8 @@ class RecordWish:
         context.cluster = sources.keep(context.cluster, context.folder.sources)
         context.folder.write_spec(context.cluster.as_data())
         sources.forget(context.cluster, context.folder.sources)
+        known = dict.fromkeys([*context.state.addons, *context.cluster.addon_names])
+        context.state = replace(context.state, addons=tuple(known))
         ssh.generate_key(context.folder.identity_file, f"ohmykube {context.cluster.name}")
         save(context)
 
@@ -107,8 +109,13 @@ def _running(context: Context, name: str) -> Machine:
     seen = {machine.name: machine for machine in context.provider.machines()}.get(name)
     if seen and seen.status == "running":
         return seen
+    raise stopped(name, seen)
+
+
+def stopped(name: str, seen: Machine | None) -> OhmykubeError:
+    """What to tell of a machine that went off while it was worked on."""
     state = f"{seen.status} {seen.detail}".strip() if seen else "gone"
-    raise OhmykubeError(
+    return OhmykubeError(
         "machine.stopped",
         f"{name} does not run any more, but is {state}",
         hint="the same command again starts it",

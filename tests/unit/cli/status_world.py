@@ -40,8 +40,8 @@ def node(name, *, ready=True, cordoned=False, used=None):
     }
 
 
-def workload(namespace, name, kind="DaemonSet", missing=""):
-    return {"kind": kind, "namespace": namespace, "name": name, "missing": missing}
+def workload(namespace, name, kind="DaemonSet", missing="", addon=""):
+    return {"kind": kind, "namespace": namespace, "name": name, "addon": addon, "missing": missing}
 
 
 def healthy():

@@ -48,6 +48,7 @@ def test_every_verb_has_help_with_an_example(run):
         "image": ("list", "add", "pull", "rm", "export"),
         "cache": ("list",),
         "config": ("show", "validate", "schema"),
+        "addon": ("list", "enable", "disable", "status"),
     }
     for verb in [*VERBS, *ALIASES]:
         code, out, _ = run(verb, "--help")
@@ -114,7 +115,7 @@ def test_json_is_one_object_for_success_and_error(run):
     }
     code, out, _ = run("status", "-o", "json", "--name", "nope")
     answer = json.loads(out)
-    assert code == 1
+    assert code == 2
     assert (answer["status"], answer["command"]) == ("error", "status")
     assert answer["errors"][0].keys() == {"code", "message", "hint", "context"}
     assert answer["errors"][0]["code"] == "cluster.unknown"

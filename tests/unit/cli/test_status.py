@@ -113,6 +113,20 @@ def test_what_is_missing_is_told(world, shown, run):
     assert ", in 3 days: " in text
 
 
+def test_what_add_ons_run_is_one_of_them(world, shown):
+    parts = [
+        workload("kube-system", "metrics-server", "Deployment", addon="metrics-server"),
+        workload("hello", "door", "Deployment", addon="hello"),
+        workload("hello", "bell", missing="1 of 3 available", addon="hello"),
+    ]
+    for said in world.said.values():
+        said["workloads"] += parts
+    assert [(each["name"], each["detail"]) for each in shown()["addons"]][-2:] == [
+        ("metrics-server", ""),
+        ("hello", "DaemonSet bell: 1 of 3 available"),
+    ]
+
+
 def test_control_planes_are_asked_where_they_were_seen_while_the_provider_looks(world, shown):
     world.recorded(ONE)
     looked = world.provider.machines
@@ -278,5 +292,5 @@ def test_watching_in_a_pipe_is_one_block_after_the_other_until_nobody_reads(begi
 
 def test_watching_what_is_not_there_fails_at_once(run, world):
     code, _, err = run("status", "--name", "nope", "--watch")
-    assert code == 1
+    assert code == 2
     assert "there is no cluster 'nope'" in err

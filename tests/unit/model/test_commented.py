@@ -57,10 +57,11 @@ def test_whatever_a_profile_says(variables: dict[str, Any], script: str, swap: b
         {
             "swap": swap,
             "vars": variables,
-            "network": {"podCIDR": "10.1.0.0/16", "apiAddress": "10.0.0.9"},
+            "network": {"podCIDR": "10.1.0.0/16,fd00:1::/56", "serviceCIDR": "10.2.0.0/16,fd00:2::/112"},
             "registries": {"docker.io": {"mirrors": ["https://a.example", "https://b.example"]}},
             "hooks": {"preSystem": [{"name": "one", "script": f"#!/bin/sh\n{script}"}]},
             "files": [{"path": "/etc/motd", "content": script, "mode": "0644"}],
+            "addons": ["metrics-server", {"name": "hello", "path": "/home/me/hello"}],
             "controlPlane": {"labels": {"a/b": "c"}, "vars": variables},
             "workers": [
                 {"name": "big", "count": 3, "absent": [2], "disks": [{"size": "3GiB"}], "taints": ["a=b:NoSchedule"]},
@@ -91,6 +92,14 @@ def test_what_a_long_value_is_stands_above_it() -> None:
     cluster = made("dev", {"vars": {"a": {"b": "x" * 60}}})
     lines = commented.text(cluster, "dev.yaml").splitlines()
     assert lines[lines.index("  vars:") - 1] == "  # Variables of the Ansible roles."
+
+
+def test_of_addons_only_names_and_folders_are_written() -> None:
+    wish = [{"name": "hello", "path": "/home/me/hello", "files": {"addon.yml": ""}}, "metrics-server"]
+    text = commented.text(made("dev", {"addons": wish}), "dev.yaml")
+    lines = [line.partition("#")[0].strip() for line in text.splitlines()]
+    first = lines.index("addons:") + 1
+    assert lines[first : first + 4] == ["- name: hello", "path: /home/me/hello", "- name: metrics-server", ""]
 
 
 def test_the_schema_describes_each_key() -> None:

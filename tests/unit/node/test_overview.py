@@ -118,6 +118,12 @@ OBJECTS = [
         "spec": {"replicas": 2},
         "status": {},
     },
+    {
+        "kind": "Deployment",
+        "metadata": {"name": "hello", "namespace": "hello", "labels": {"ohmykube.dev/addon": "greeting"}},
+        "spec": {"replicas": 1},
+        "status": {"availableReplicas": 1},
+    },
     {"kind": "Service", "metadata": {"name": "a", "namespace": "default"}, "spec": {"type": "ClusterIP"}},
     {
         "kind": "Service",
@@ -150,10 +156,12 @@ def test_all_of_it_is_one_question_and_one_for_what_is_used(node: Node) -> None:
     assert first["allocatable"] == {"cpu": 1.95, "memory": 3 * GIB, "pods": 110}
     assert first["requested"] == {"cpu": 0.3, "memory": 128 * 2**20, "pods": 2}
     assert (new["requested"]["pods"], new["ready"], first["used"]) == (0, False, None)
-    assert told["workloads"] == [
-        {"kind": "Deployment", "namespace": "kube-system", "name": "coredns", "missing": "1 of 2 available"},
-        {"kind": "DaemonSet", "namespace": "kube-flannel", "name": "kube-flannel-ds", "missing": ""},
+    assert [tuple(each.values()) for each in told["workloads"]] == [
+        ("Deployment", "kube-system", "coredns", "", "1 of 2 available"),
+        ("Deployment", "hello", "hello", "greeting", ""),
+        ("DaemonSet", "kube-flannel", "kube-flannel-ds", "", ""),
     ]
+    assert list(told["workloads"][0]) == ["kind", "namespace", "name", "addon", "missing"]
     assert told["load_balancers"] == [
         {"namespace": "default", "name": "web", "addresses": ["10.0.0.240", "web.example"], "ports": [80]},
         {"namespace": "default", "name": "later", "addresses": [], "ports": []},

@@ -14,7 +14,7 @@ from ansible_collections.ohmykube.cluster.plugins.module_utils.kubeadm_config.en
 API_PORT = 6443
 _IPVS = ("ip_vs", "ip_vs_rr", "ip_vs_wrr", "ip_vs_sh")  # what kube-proxy needs of the kernel
 # Roles that look things up in the catalogue.
-_FETCHING = ("cache_distribute", "containerd", "flannel", "kubeadm", "local_path", "metallb")
+_FETCHING = ("addon", "cache_distribute", "containerd", "flannel", "kubeadm", "local_path", "metallb")
 
 
 @dataclass(frozen=True)
@@ -66,10 +66,22 @@ def _common(cluster: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, A
         "cluster_csi": spec["storage"]["csi"],
         "cluster_load_balancer": network["loadBalancer"],
         "flannel_pod_cidr": network["podCIDR"],
-        "flannel_interface_can_reach": _plane(state["machines"]),
         "verify_nodes_ready": network["cni"] != "none",
-        "metallb_address_pool": state["addressPool"] if pool == "auto" else pool,
+        "metallb_address_pool": _of_families(state["addressPool"], network["podCIDR"]) if pool == "auto" else pool,
+        **_addons(spec, state),
     }
+
+
+def _addons(spec: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, Any]:
+    """Those that are wanted, and those that may be there and are not; none where there never were any."""
+    wanted = spec.get("addons", [])  # clusters of older versions have none
+    absent = sorted(set(state.get("addons", [])) - {addon["name"] for addon in wanted})
+    return {"addon_wanted": list(wanted), "addon_absent": absent} if wanted or absent else {}
+
+
+def _of_families(pool: str, pod_cidr: str) -> str:
+    """Its ranges of IPv6 are for clusters whose services can have such addresses."""
+    return pool if "," in pod_cidr else ",".join(part for part in pool.split(",") if ":" not in part)
 
 
 def _kubeadm(cluster: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, Any]:
@@ -99,6 +111,7 @@ def kubeadm_node(cluster: Mapping[str, Any], state: Mapping[str, Any], machine: 
     spec, name = cluster["spec"], machine["name"]
     said = {
         "kubeadm_node_address": (machine["seen"] or {}).get("address") or f"<address of {name}>",
+        "kubeadm_node_second_address": f"<IPv6 address of {name}>",
         "kubeadm_control_plane_tainted": any(other["role"] == "worker" for other in state["machines"]),
         "kubeadm_provider_config": [],
         **_kubeadm(cluster, state),
@@ -110,6 +123,7 @@ def kubeadm_node(cluster: Mapping[str, Any], state: Mapping[str, Any], machine: 
     return Node(
         name=name,
         address=str(said["kubeadm_node_address"]),
+        second_address=str(said["kubeadm_node_second_address"]),
         control_plane=machine["role"] == "control-plane",
         tainted=said["kubeadm_control_plane_tainted"] is True,
         swap=said["kubeadm_swap"] is True,

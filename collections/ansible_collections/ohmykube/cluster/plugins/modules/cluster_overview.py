@@ -45,8 +45,8 @@ nodes:
   elements: dict
 workloads:
   description:
-    - What the cluster itself runs, with C(kind), C(namespace), C(name), and what is C(missing) of it in words; empty
-      where all of it is available.
+    - What the cluster itself and its add-ons run, with C(kind), C(namespace), C(name), the C(addon) that it is part of
+      or an empty text, and what is C(missing) of it in words; empty where all of it is available.
   returned: always
   type: list
   elements: dict

@@ -127,7 +127,7 @@ def run(options: dict[str, Any], host: Host, *, check_mode: bool) -> dict[str, A
     changed = _init(kubeadm, options) if not made else _keep(kubeadm, options)
     if old:
         moving.tell_cluster(kubeadm, Etcd(), old, address)
-        named = (name for name, seen in options["nodes"].items() if seen == address)
+        named = (name for name, seen in options["nodes"].items() if seen == address.partition(",")[0])
         moving.settle(host, Kubectl(host), next(named, platform.node()), address)
     missing = tokens.missing_nodes(Kubectl(host), options["nodes"], options["unjoined"])
     return {"changed": bool(old) or changed, "missing": missing}

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from typing import Any
 
+from ansible_collections.ohmykube.cluster.plugins.module_utils.addons.labels import LABEL
 from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError
 from ansible_collections.ohmykube.cluster.plugins.module_utils.health import certificates, requests
 from ansible_collections.ohmykube.cluster.plugins.module_utils.health.cluster import NAMESPACES, node
@@ -68,15 +69,17 @@ def _node(item: Item, asked: Mapping[str, Item], used: Mapping[str, Item]) -> di
 
 
 def _workloads(items: Iterable[Item]) -> Iterator[dict[str, str]]:
-    """What the cluster itself runs, and what of each is missing."""
+    """What the cluster itself and its add-ons run, and what of each is missing."""
     for item in items:
         metadata = item["metadata"]
-        if metadata["namespace"] in NAMESPACES:
+        addon = (metadata.get("labels") or {}).get(LABEL, "")
+        if addon or metadata["namespace"] in NAMESPACES:
             words = "; ".join(missing_workloads([item]))
             yield {
                 "kind": item["kind"],
                 "namespace": metadata["namespace"],
                 "name": metadata["name"],
+                "addon": addon,
                 "missing": words.rpartition(": ")[2],
             }
 
