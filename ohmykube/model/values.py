@@ -3,8 +3,10 @@
 import re
 from ipaddress import IPv4Address, ip_address, ip_network
 from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonSchema
+from ansible_collections.ohmykube.cluster.plugins.module_utils.logins import without_login
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from ohmykube.errors import OhmykubeError
 from ohmykube.model.quantity import format_bytes, parse_bytes
@@ -98,6 +100,17 @@ def _check_address(value: str) -> str:
         raise ValueError(f"{value!r} is no IPv4 address") from error
 
 
+def _check_proxy(value: str) -> str:
+    if "://" not in value:  # a file
+        return value
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise ValueError(f"{without_login(value)!r} is no proxy: write one like http://proxy.example.org:3128")
+    if parts.username is not None:
+        raise ValueError(f"{without_login(value)!r} had a login: write that URL to a file, and the file's name here")
+    return value
+
+
 Name = Annotated[str, AfterValidator(check_name)]
 Cidrs = Annotated[str, AfterValidator(_check_cidrs)]
 Labels = Annotated[dict[str, str], AfterValidator(_check_labels)]
@@ -111,3 +124,5 @@ Size = Annotated[
 Version = Annotated[str, AfterValidator(_check_version)]
 AddressPools = Annotated[str, AfterValidator(_check_pools)]
 Address = Annotated[str, AfterValidator(_check_address)]
+ProxyUrl = Annotated[str, AfterValidator(_check_proxy)]
+ProxyLess = Annotated[str, Field(pattern=r"^[^,\s]+$")]
