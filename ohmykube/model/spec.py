@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from ohmykube.model.base import STRICT
 from ohmykube.model.custom import Hooks, NodeFile
+from ohmykube.model.names import check_name
 from ohmykube.model.values import (
     Address,
     AddressPools,
@@ -23,7 +24,6 @@ from ohmykube.model.values import (
     Size,
     Taint,
     Version,
-    check_name,
 )
 
 API_VERSION = "ohmykube.dev/v1"

@@ -9,25 +9,12 @@ from ansible_collections.ohmykube.cluster.plugins.module_utils.logins import wit
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from ohmykube.errors import OhmykubeError
+from ohmykube.model.names import check_name
 from ohmykube.model.quantity import format_bytes, parse_bytes
 
-# `cache` and the like are folders of the home directory; a cluster of that name would invite confusion.
-RESERVED_NAMES = frozenset({"all", "cache", "clusters", "current", "lima"})
-_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _QUALIFIED = re.compile(r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
 _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?")
 _TAINT_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
-
-
-def check_name(name: str, longest: int = 40) -> str:
-    """A lower-case DNS label; raises ValueError with the rule."""
-    if not _LABEL.fullmatch(name) or len(name) > longest:
-        raise ValueError(
-            f"{name!r} is no valid name: use lower-case letters, digits and '-' between them, at most {longest} in all"
-        )
-    if name in RESERVED_NAMES:
-        raise ValueError(f"the name {name!r} is reserved: choose another")
-    return name
 
 
 def _check_cidr(value: str) -> str:

@@ -10,6 +10,7 @@ from ohmykube.model.changes import refuse
 from ohmykube.model.document import Document, parse
 from ohmykube.model.load import WORKERS, Given
 from ohmykube.model.machines import wanted
+from ohmykube.model.names import cluster_name
 from ohmykube.model.parts import hook_seconds
 
 DEFAULTS = {("spec", "provider"): "lima", ("spec", "kubernetesVersion"): "v1.36.4"}
@@ -146,7 +147,7 @@ def test_bad_values_are_named(text, words):
 @pytest.mark.parametrize("name", ["cache", "../x", "Dev", "-a", "a" * 41, "a_b", "ä"])
 def test_bad_names_are_refused(name):
     with pytest.raises(OhmykubeError) as caught:
-        load.cluster_name(name)
+        cluster_name(name)
     assert caught.value.code == "name.invalid"
     assert problems(name=name)
 
