@@ -15,8 +15,8 @@ from ohmykube.cli.wish import given_flags, wish_without_file
 from ohmykube.errors import OhmykubeError
 from ohmykube.model import commented, origins, presets
 from ohmykube.model.document import Document, nearest
-from ohmykube.model.load import cluster_name
 from ohmykube.model.machines import wanted
+from ohmykube.model.names import cluster_name
 from ohmykube.model.presets import PRESETS, Computer
 from ohmykube.model.quantity import format_bytes, human_bytes, parse_bytes
 from ohmykube.model.result import Result

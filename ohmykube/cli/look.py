@@ -27,14 +27,14 @@ def list_command(session: Session, /) -> Result:
 def _row(session: Session, folder: ClusterFolder) -> dict[str, Any]:
     row: dict[str, Any] = {"current": "*" if folder.name == session.home.current() else "", "name": folder.name}
     try:
-        cluster = session.stored(folder)
-        machines = session.provider(cluster, folder).machines()
+        spec, provider = session.glance(folder)
+        machines = provider.machines()
         running = sum(machine.status == "running" for machine in machines)
         state = folder.read_state()
         finished = state is not None and bool(state.ready)
         row |= {
-            "provider": cluster.spec.provider,
-            "version": cluster.spec.kubernetes_version,
+            "provider": spec["provider"],
+            "version": spec["kubernetesVersion"],
             "machines": len(machines),
             "running": running,
         }

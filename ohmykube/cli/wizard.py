@@ -10,9 +10,9 @@ from ohmykube.cli.wiring import Session, document_of
 from ohmykube.errors import OhmykubeError
 from ohmykube.model import presets
 from ohmykube.model.document import nearest
+from ohmykube.model.names import check_name
 from ohmykube.model.presets import PRESETS, Computer
 from ohmykube.model.quantity import human_bytes
-from ohmykube.model.values import check_name
 from ohmykube.phases.base import Event
 from ohmykube.providers import lookup
 

@@ -12,7 +12,19 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from ohmykube.model.base import STRICT
 from ohmykube.model.custom import Hooks, NodeFile
-from ohmykube.model.values import Address, AddressPools, Cidrs, Labels, Name, Size, Taint, Version, check_name
+from ohmykube.model.names import check_name
+from ohmykube.model.values import (
+    Address,
+    AddressPools,
+    Cidrs,
+    Labels,
+    Name,
+    ProxyLess,
+    ProxyUrl,
+    Size,
+    Taint,
+    Version,
+)
 
 API_VERSION = "ohmykube.dev/v1"
 
@@ -152,9 +164,20 @@ class Ssh(Model):
 
 
 class Registry(Model):
-    """How nodes pull from one registry."""
+    """How a host is reached that images come from; what is said of it holds where it is a mirror too."""
 
     mirrors: tuple[str, ...] = Field((), description="URLs asked in this order before the registry itself.")
+    ca: str = Field("", description="A file with certificates (PEM) that vouch for it.")
+    insecure: bool = Field(False, description="Whether its certificate is not looked at.")
+    credentials: str = Field("", description="A file as `docker login` writes it.")
+
+
+class Proxy(Model):
+    """What nodes reach registries through. A URL with a password is to be in a file of its own."""
+
+    http_proxy: ProxyUrl = Field("", description="URL, or a file that holds it.")
+    https_proxy: ProxyUrl = Field("", description="URL, or a file that holds it.")
+    no_proxy: tuple[ProxyLess, ...] = Field((), description="What is reached without it.")
 
 
 class AddonWish(Model):
@@ -192,7 +215,8 @@ class Spec(Model):
     kubeadm: Kubeadm = Field(Kubeadm(), description="Files of your own for kubeadm.")
     hosts: tuple[Host, ...] = Field((), description="Machines that exist already (provider static).")
     ssh: Ssh = Field(Ssh(), description="How to reach them (provider static).")
-    registries: dict[str, Registry] = Field({}, description="Mirrors, by the name of the registry.")
+    registries: dict[str, Registry] = Field({}, description="Mirrors and logins, by the registry.")
+    proxy: Proxy = Field(Proxy(), description="What nodes reach registries through.")
     hooks: _Hooks = Hooks()
     files: _Files = ()
     addons: tuple[_Addon, ...] = Field((), description="Add-ons by name; a folder has a path, too.")

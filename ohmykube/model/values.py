@@ -3,29 +3,18 @@
 import re
 from ipaddress import IPv4Address, ip_address, ip_network
 from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonSchema
+from ansible_collections.ohmykube.cluster.plugins.module_utils.logins import without_login
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from ohmykube.errors import OhmykubeError
+from ohmykube.model.names import check_name
 from ohmykube.model.quantity import format_bytes, parse_bytes
 
-# `cache` and the like are folders of the home directory; a cluster of that name would invite confusion.
-RESERVED_NAMES = frozenset({"all", "cache", "clusters", "current", "lima"})
-_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _QUALIFIED = re.compile(r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
 _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?")
 _TAINT_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
-
-
-def check_name(name: str, longest: int = 40) -> str:
-    """A lower-case DNS label; raises ValueError with the rule."""
-    if not _LABEL.fullmatch(name) or len(name) > longest:
-        raise ValueError(
-            f"{name!r} is no valid name: use lower-case letters, digits and '-' between them, at most {longest} in all"
-        )
-    if name in RESERVED_NAMES:
-        raise ValueError(f"the name {name!r} is reserved: choose another")
-    return name
 
 
 def _check_cidr(value: str) -> str:
@@ -98,6 +87,17 @@ def _check_address(value: str) -> str:
         raise ValueError(f"{value!r} is no IPv4 address") from error
 
 
+def _check_proxy(value: str) -> str:
+    if "://" not in value:  # a file
+        return value
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise ValueError(f"{without_login(value)!r} is no proxy: write one like http://proxy.example.org:3128")
+    if parts.username is not None:
+        raise ValueError(f"{without_login(value)!r} had a login: write that URL to a file, and the file's name here")
+    return value
+
+
 Name = Annotated[str, AfterValidator(check_name)]
 Cidrs = Annotated[str, AfterValidator(_check_cidrs)]
 Labels = Annotated[dict[str, str], AfterValidator(_check_labels)]
@@ -111,3 +111,5 @@ Size = Annotated[
 Version = Annotated[str, AfterValidator(_check_version)]
 AddressPools = Annotated[str, AfterValidator(_check_pools)]
 Address = Annotated[str, AfterValidator(_check_address)]
+ProxyUrl = Annotated[str, AfterValidator(_check_proxy)]
+ProxyLess = Annotated[str, Field(pattern=r"^[^,\s]+$")]

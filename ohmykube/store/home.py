@@ -78,6 +78,14 @@ class ClusterFolder:
     def write_spec(self, data: dict[str, Any]) -> None:
         atomic.write(self.spec_file, yaml.safe_dump(data, sort_keys=False))
 
+    def read_spec(self) -> dict[str, Any]:
+        """As it is written; empty where that is no mapping."""
+        try:
+            data = yaml.load(self.spec_file.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+        except (OSError, yaml.YAMLError):
+            return {}
+        return data if isinstance(data, dict) else {}
+
     def read_state(self) -> State | None:
         try:
             return State.from_data(json.loads(self.state_file.read_text()), self.state_file)

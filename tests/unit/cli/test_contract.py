@@ -99,6 +99,7 @@ def lacks(promised, said, path="data"):
 def place(tmp_path, world, catalogue, monkeypatch):
     """Words of a call → paths. The cluster of `world`, and what it is told of."""
     monkeypatch.setattr(Session, "provider", lambda *_, **__: world.provider)
+    monkeypatch.setattr(Session, "glance", lambda _, folder: (folder.read_spec()["spec"], world.provider))
     monkeypatch.setattr(cluster, "refresh", lambda *_, **__: None)
     monkeypatch.setattr(init, "this_computer", lambda: Computer(8, 32 * 2**30))
     monkeypatch.setattr(nodes, "ask", partial(answer, nodes.ask))
