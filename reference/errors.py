@@ -26,7 +26,8 @@ Every error ends with its code, `[like.this]`, and a hint where there is one. Th
 2. [`ohmykube doctor`](doctor.md), which looks at this computer, the caches and the cluster; with `--fix` it mends.
 3. `-v` for every step, and `ohmykube logs` for one archive with all that a bug report needs.
 
-Scripts find `code`, `message`, `hint` and `context` under `errors` of `-o json`. Codes stay; words may change. Below, `…` stands for names and numbers, and `*` in a code for a word of several.
+Scripts find `code`, `message`, `hint` and `context` under `errors` of `-o json`. Codes stay; words may change.
+Below, `…` stands for names and numbers, and `*` in a code for a word of several.
 """
 _CODE = re.compile(r"(?=.*[a-z])[a-z*][a-z*_-]*(\.[a-z*_-]+)*")
 _TEXTS = ("message", "what", "words", "outcome")

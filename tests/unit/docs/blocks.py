@@ -65,7 +65,7 @@ def inline(text: str) -> Iterator[str]:
 def invocations(command: str) -> Iterator[list[str]]:
     """The arguments of each call of ohmykube in a line for the shell."""
     lexer = shlex.shlex(command, posix=True, punctuation_chars="();<>|&")
-    lexer.commenters = "#"
+    lexer.whitespace_split, lexer.commenters = True, "#"
     words: list[str] = []
     for word in [*lexer, ";"]:
         if word[0] not in "();<>|&":
@@ -79,7 +79,7 @@ def invocations(command: str) -> Iterator[list[str]]:
 
 
 def wrong(words: Sequence[str]) -> str:
-    """Why a command line is none of ours: an unknown verb or flag, a value that a flag does not take. Nothing is run."""
+    """Why a command line is none of ours: an unknown verb or flag, or a value that a flag does not take."""
     ctx = click.Context(cli, info_name="ohmykube")
     command: click.Command = cli
     rest = list(words)
@@ -92,7 +92,7 @@ def wrong(words: Sequence[str]) -> str:
                 _check(param, values.get(param.name), ctx)
             if not isinstance(command, click.Group):
                 return f"what is {' '.join(left)}?" if left else ""
-            if not left or "help" in values:
+            if not left or "help" in values or left[0].isupper():  # VERB stands for any
                 return ""
             name, found, rest = command.resolve_command(ctx, left)
             if found is None:
@@ -104,7 +104,7 @@ def wrong(words: Sequence[str]) -> str:
 
 def _check(param: click.Parameter, value: object, ctx: click.Context) -> None:
     """Values of few words; N, NAME and … stand for one."""
+    few = isinstance(param.type, click.Choice | click.IntRange)
     for each in value if isinstance(value, list) else [value]:
-        if isinstance(param.type, click.Choice | click.IntRange) and isinstance(each, str):
-            if each not in ("…", param.make_metavar(ctx)) and not each.isupper():
-                param.type.convert(each, param, ctx)
+        if few and isinstance(each, str) and each != "…" and not each.isupper():
+            param.type.convert(each, param, ctx)
