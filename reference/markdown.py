@@ -30,7 +30,8 @@ def ansible(text: str | Sequence[str]) -> str:
     words = text if isinstance(text, str) else " ".join(text)
     words = re.sub(r"[CVEOP]\((.+?)\)(?![)`])", r"`\1`", words)
     words = re.sub(r"B\((.+?)\)", r"**\1**", re.sub(r"I\((.+?)\)", r"*\1*", words))
-    return re.sub(r"M\((.+?)\)", r"`\1`", words)
+    words = re.sub(r"L\((.+?), *(.+?)\)", r"[\1](\2)", re.sub(r"U\((.+?)\)", r"<\1>", words))
+    return re.sub(r"M\((.+?)\)|R\((.+?),.+?\)", lambda found: f"`{found[1] or found[2]}`", words)
 
 
 def options(specs: Mapping[str, Mapping[str, Any]], below: str, prefix: str = "") -> Iterable[list[str]]:
