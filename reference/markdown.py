@@ -50,4 +50,9 @@ def value(data: Any) -> str:
 
 
 def _row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(" ".join(cell.replace("|", "\\|").split()) for cell in cells) + " |"
+    return "| " + " | ".join(" ".join(_cell(cell).split()) for cell in cells) + " |"
+
+
+def _cell(text: str) -> str:
+    """A bar ends a cell, but for one in code, where a backslash would be seen."""
+    return "`".join(part if index % 2 else part.replace("|", "\\|") for index, part in enumerate(text.split("`")))

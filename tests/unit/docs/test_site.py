@@ -30,4 +30,5 @@ def test_the_site_is_built_without_a_warning(tmp_path):
         assert (site / f"{page.stem}.html").exists()
         assert f'href="{page.stem}.html"' in begin, page  # in the navigation, on every page
     assert 'href="ohmykube-cache-pull.html"' in (site / "reference/verbs/ohmykube-cache.html").read_text()
+    assert "<code>-o, --output [table|json|yaml]</code>" in (site / "reference/verbs/ohmykube.html").read_text()
     assert "needs: cluster" not in re.sub(r"<!--.*?-->", "", begin)
