@@ -64,10 +64,13 @@ class AnsiblePlaybooks:
         *,
         variables: Mapping[str, Any] | None = None,
         limit: Sequence[str] = (),
+        stop: Callable[[], OhmykubeError | None] = lambda: None,
     ) -> int:
         """See `ohmykube.phases.base.Playbooks`. Nothing secret is passed: runner writes all it is given to disk."""
         import ansible_runner
+        from ansible_runner.utils import signal_handler
 
+        interrupted = signal_handler() or (lambda: False)  # runner's own, which it has in the main thread alone
         folder = self.folder.new_run(playbook)
         listener = _Listener(on_step, folder)
         with sockets(self.folder.path) as control:
@@ -86,10 +89,11 @@ class AnsiblePlaybooks:
                     "suppress_env_files": True,
                 },
                 event_handler=listener,
+                cancel_callback=lambda: interrupted() or stop() is not None,
                 quiet=True,
             )
-        if result.status == "canceled":  # runner has taken the signal
-            raise KeyboardInterrupt
+        if result.status == "canceled":
+            raise (not interrupted() and stop()) or KeyboardInterrupt
         raise_all(listener.errors)
         if result.status != "successful":
             raise OhmykubeError(

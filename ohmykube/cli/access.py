@@ -79,10 +79,7 @@ def switch_command(session: Session, /, cluster: str) -> Result:
     if not cluster:
         current = session.home.current()
         return Result("switch", {"name": current, "clusters": known}, text=current or "No cluster is chosen.")
-    if cluster not in known:
-        hint = nearest(cluster, known) if known else "`ohmykube up` makes one"
-        raise OhmykubeError("cluster.unknown", f"there is no cluster {cluster!r}", hint=hint, exit_code=2)
-    session.home.choose(cluster)
+    session.home.choose(session.folder(cluster).name)
     path = user_kubeconfig()
     chosen = kubeconfig.choose_context(path, cluster)
     also = f" {path}: its context is current." if chosen else ""

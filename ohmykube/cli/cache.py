@@ -191,7 +191,9 @@ def cache_import_command(session: Session, /, file: Path, sha256: str) -> Result
     with disk_errors(file), sys.stdin.buffer if stdin else file.open("rb") as source:
         name = "the archive" if stdin else str(file)
         brought = bundle_reader.read(source, name, folders, session.steps("import"), sha256.lower())
-    rows = [{**each.row, "folder": each.folder, "changed": each.changed} for each in brought]
+    rows = [
+        {**each.row, **_sized(each.row["size"]), "folder": each.folder, "changed": each.changed} for each in brought
+    ]
     new = [each.row for each in brought if each.changed]
     return Result("cache import", rows, text=f"{_count(new)} new, {len(rows) - len(new)} there already.")
 

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 import shutil
 import sys
 import time
@@ -43,11 +44,17 @@ def usage_error(argv: Sequence[str], error: click.ClickException) -> int:
     """What click found wrong with the command line itself; the exit code."""
     ctx = getattr(error, "ctx", None)
     path = ctx.command_path if ctx else "ohmykube"
-    problem = OhmykubeError(
-        "cli.usage", error.format_message(), hint=f"`{path} --help` shows what it takes", exit_code=2
-    )
+    words, hint = error.format_message(), f"`{path} --help` shows what it takes"
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        words, hint = "a verb is missing", f"`{path} --help` lists them"
+    elif found := re.fullmatch(r"Got unexpected extra argument \((\S+)\)", words):
+        hint = f"a cluster is named like `{path} --name {found[1]}`; {hint}"
+    problem = OhmykubeError("cli.usage", words, hint=hint, exit_code=2)
     if {"--output=json", "-ojson"} & set(argv) or any(pair in _JSON_FLAGS for pair in pairwise(argv)):
         click.echo(json.dumps(Result.failed(path.split(" ", 1)[-1], problem).as_dict(), indent=2))
+    elif ctx and isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(ctx.get_help(), err=True)
+        return problem.exit_code
     _print_error(problem, verbose=False)
     return problem.exit_code
 

@@ -6,10 +6,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ohmykube import kubeadm_files
 from ohmykube.ansible.playbooks import AnsiblePlaybooks
-from ohmykube.artifacts import CachedArtifacts
 from ohmykube.cli import paths
 from ohmykube.cli.settings import Settings
 from ohmykube.errors import OhmykubeError, each, raise_all
@@ -27,6 +26,9 @@ from ohmykube.store import lock
 from ohmykube.store.home import ClusterFolder, Home
 from ohmykube.store.machine_images import MachineImages
 from ohmykube.store.state import State
+
+if TYPE_CHECKING:  # what verbs that only look have no use for is imported where it is
+    from ohmykube.artifacts import CachedArtifacts
 
 LOCK_TIMEOUT = 600.0  # seconds that a verb waits for another on the same cluster
 
@@ -46,13 +48,17 @@ class Session:
         return home
 
     @cached_property
-    def artifacts(self) -> CachedArtifacts:
+    def artifacts(self) -> "CachedArtifacts":
+        from ohmykube.artifacts import CachedArtifacts
+
         overlays = self.settings.catalogue or tuple(Path(path) for path in self._recorded_catalogues())
         overlays = tuple(path.resolve() for path in overlays)
         return CachedArtifacts(self.home.cache, overlays, self.settings.offline, self.allow_unverified)
 
-    def artifacts_of(self, folder: ClusterFolder) -> CachedArtifacts:
+    def artifacts_of(self, folder: ClusterFolder) -> "CachedArtifacts":
         """With the catalogues that the cluster was made from."""
+        from ohmykube.artifacts import CachedArtifacts
+
         state = folder.read_state()
         overlays = tuple(Path(path) for path in state.catalogues) if state else ()
         return CachedArtifacts(self.home.cache, overlays, offline=True)
@@ -72,13 +78,13 @@ class Session:
         """Where somebody who works outside a plan tells how far it is."""
         return lambda text: self.events(Event("step", phase, text))
 
-    def folder(self) -> ClusterFolder:
-        """The folder of an existing cluster; OhmykubeError `cluster.unknown`."""
-        folder = self.home.cluster(self.name)
+    def folder(self, name: str = "") -> ClusterFolder:
+        """The folder of an existing cluster, the one meant where none is named; OhmykubeError `cluster.unknown`."""
+        folder = self.home.cluster(load.cluster_name(name) if name else self.name)
         if not folder.exists():
             known = [other.name for other in self.home.clusters()]
-            hint = nearest(self.name, known) if known else "`ohmykube up` makes one"
-            raise OhmykubeError("cluster.unknown", f"there is no cluster {self.name!r}", hint=hint)
+            hint = nearest(folder.name, known) if known else "`ohmykube up` makes one"
+            raise OhmykubeError("cluster.unknown", f"there is no cluster {folder.name!r}", hint=hint, exit_code=2)
         return folder
 
     def finished(self, folder: ClusterFolder) -> None:
@@ -122,6 +128,8 @@ class Session:
 
     def resolved(self, file: Path | None, given: tuple[load.Given, ...]) -> tuple[Cluster, Document]:
         """It, and the layers that it comes from. Everything that is wrong in all files is told at once."""
+        from ohmykube import kubeadm_files
+
         document = self._document(file)
         named = document is not None and document.at(("metadata", "name")) is not None
         name = (self.settings.name or "") if named else self.name
@@ -226,7 +234,7 @@ class Session:
             known_hosts=folder.known_hosts,
             template=spec.template,
             offline=self.settings.offline,
-            reserved_networks=(spec.network.pod_cidr, spec.network.service_cidr),
+            reserved_networks=spec.network.cidrs,
             fetch=self.artifacts.file,
             machine_image=partial(self._machine_image, cluster) if prepared else lambda: None,
             hosts=wanted(cluster) if static else (),
@@ -264,4 +272,6 @@ def _read(file: Path) -> str:
         return file.read_text()
     except (OSError, UnicodeDecodeError) as error:
         words = getattr(error, "strerror", None) or str(error)
-        raise OhmykubeError("file.unreadable", f"{file}: {words}", context={"path": file}, exit_code=2) from error
+        hint = "name a cluster file; `ohmykube up --help` shows one"
+        context = {"path": file}
+        raise OhmykubeError("file.unreadable", f"{file}: {words}", hint=hint, context=context, exit_code=2) from error

@@ -12,6 +12,18 @@ from ohmykube.model.document import Document, Path, merge, nearest
 from ohmykube.model.spec import API_VERSION, Cluster, check_name
 from ohmykube.model.validate import Problem
 
+# In the words of YAML, by pydantic's type of the error.
+_WORDS = {
+    **dict.fromkeys(("tuple_type", "list_type"), "must be a list"),
+    **dict.fromkeys(("dict_type", "model_type"), "must be a mapping"),
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "must be a whole number"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "must be true or false"),
+    "string_type": "must be text",
+    "literal_error": "must be {expected}",
+    "greater_than_equal": "must be {ge} or more",
+    "less_than_equal": "must be {le} or less",
+}
+
 
 @dataclass(frozen=True)
 class Given:
@@ -120,8 +132,11 @@ def _translate(document: Document, problem: Any) -> OhmykubeError:
         return _problem(document, path, "is no known key", nearest(str(path[-1]), _known_keys(path[:-1])))
     if problem["type"] == "missing":
         return _problem(document, path, "is missing")
-    words = str(problem["msg"]).removeprefix("Value error, ")
-    return _problem(document, path, words[:1].lower() + words[1:])
+    words = _WORDS.get(problem["type"], "").format(**problem.get("ctx", {}))
+    words = words or str(problem["msg"]).removeprefix("Value error, ")
+    quotes = problem["type"] == "string_type" and isinstance(problem["input"], int | float)
+    hint = f'with quotes it is one: "{problem["input"]}"' if quotes else ""
+    return _problem(document, path, words[:1].lower() + words[1:], hint)
 
 
 def _problem(document: Document, path: Path, words: str, hint: str = "") -> OhmykubeError:

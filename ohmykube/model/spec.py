@@ -33,7 +33,7 @@ def check_name(name: str, longest: int = 40) -> str:
             f"{name!r} is no valid name: use lower-case letters, digits and '-' between them, at most {longest} in all"
         )
     if name in RESERVED_NAMES:
-        raise ValueError(f"the name {name!r} is reserved")
+        raise ValueError(f"the name {name!r} is reserved: choose another")
     return name
 
 
@@ -42,6 +42,14 @@ def _check_cidr(value: str) -> str:
         return str(ip_network(value))
     except ValueError as error:
         raise ValueError(f"{value!r} is no network in CIDR form, like 10.244.0.0/16: {error}") from error
+
+
+def _check_cidrs(value: str) -> str:
+    """Of one family, or of both: as kubeadm writes them."""
+    networks = [_check_cidr(part.strip()) for part in value.split(",")]
+    if [":" in network for network in networks] not in ([False], [False, True]):
+        raise ValueError(f"{value!r}: write one network of IPv4, or one of IPv4, a comma, and one of IPv6")
+    return ",".join(networks)
 
 
 def _check_labels(labels: dict[str, str]) -> dict[str, str]:
@@ -66,6 +74,11 @@ def _check_version(value: str) -> str:
     if not re.fullmatch(r"v\d+\.\d+\.\d+", version):
         raise ValueError(f"{value!r} is no Kubernetes version like v1.36.4")
     return version
+
+
+def _check_pools(value: str) -> str:
+    """Ranges with commas between them."""
+    return ",".join(_check_pool(part.strip()) for part in value.split(","))
 
 
 def _check_pool(value: str) -> str:
@@ -99,7 +112,7 @@ def _check_address(value: str) -> str:
 
 
 Name = Annotated[str, AfterValidator(check_name)]
-Cidr = Annotated[str, AfterValidator(_check_cidr)]
+Cidrs = Annotated[str, AfterValidator(_check_cidrs)]
 Labels = Annotated[dict[str, str], AfterValidator(_check_labels)]
 Taint = Annotated[str, AfterValidator(_check_taint)]
 Size = Annotated[
@@ -162,14 +175,22 @@ class WorkerGroup(Group):
 
 
 class Network(Model):
-    """`api_address`: a free address in the machines' network, which several control planes share."""
+    """`api_address`: a free address in the machines' network, which several control planes share.
+
+    pod_cidr, service_cidr: of IPv4, or of IPv4 and IPv6 (dual-stack) with a comma between.
+    """
+
+    @property
+    def cidrs(self) -> tuple[str, ...]:
+        """What pods and services use up."""
+        return *self.pod_cidr.split(","), *self.service_cidr.split(",")
 
     cni: Literal["flannel", "none"] = "flannel"
-    pod_cidr: Cidr = Field("10.244.0.0/16", alias="podCIDR")
-    service_cidr: Cidr = Field("10.96.0.0/12", alias="serviceCIDR")
+    pod_cidr: Cidrs = Field("10.244.0.0/16", alias="podCIDR")
+    service_cidr: Cidrs = Field("10.96.0.0/12", alias="serviceCIDR")
     proxy_mode: Literal["nftables", "iptables", "ipvs"] = "nftables"
     load_balancer: Literal["metallb", "none"] = "metallb"
-    address_pool: Annotated[str, AfterValidator(_check_pool)] = "auto"
+    address_pool: Annotated[str, AfterValidator(_check_pools)] = "auto"
     api_address: Annotated[str, AfterValidator(_check_address)] = "auto"
 
 

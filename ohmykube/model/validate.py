@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
-from ohmykube.model.document import Path, nearest
+from ohmykube.model.document import Path
 from ohmykube.model.parts import parts
 from ohmykube.model.quantity import format_bytes
 from ohmykube.model.spec import Cluster, Group
@@ -45,7 +45,7 @@ def _version(cluster: Cluster, supported: tuple[str, ...]) -> Iterator[Problem]:
         yield Problem(
             ("spec", "kubernetesVersion"),
             f"{version} is not in the catalogue",
-            nearest(version, supported) + "; a catalogue overlay (--catalogue) can add it",
+            f"it has {', '.join(supported)}; an overlay (--catalogue FILE) can add others",
         )
     elif tuple(int(part) for part in version[1:].split(".")[:2]) < OLDEST:
         words = f"{version} does not know the kubeadm documents that are written here (v1beta4)"
@@ -100,15 +100,27 @@ def _names(cluster: Cluster) -> Iterator[Problem]:
 
 def _networks(cluster: Cluster) -> Iterator[Problem]:
     network = cluster.spec.network
-    pods, services = ip_network(network.pod_cidr), ip_network(network.service_cidr)
+    pods, services = network.pod_cidr.split(","), network.service_cidr.split(",")
+    if len(pods) != len(services):
+        words = "is of both families, and the other of IPv4 alone"
+        path = "podCIDR" if len(pods) > 1 else "serviceCIDR"
+        yield Problem(("spec", "network", path), words, "pods and services have addresses of the same families")
+    for own, others in zip(pods, services, strict=False):
+        yield from _network(ip_network(own), ip_network(others))
+
+
+def _network(pods: IPv4Network | IPv6Network, services: IPv4Network | IPv6Network) -> Iterator[Problem]:
     if pods.version == services.version and pods.overlaps(services):
         yield Problem(
             ("spec", "network", "serviceCIDR"),
             f"{services} overlaps the pod CIDR {pods}",
             "the defaults do not overlap",
         )
-    if pods.version == 4 and pods.prefixlen > 24 - 2:
-        yield Problem(("spec", "network", "podCIDR"), f"{pods} is too small: each node takes a /24 of it")
+    share = 24 if pods.version == 4 else 64
+    if pods.prefixlen > share - 2:
+        yield Problem(("spec", "network", "podCIDR"), f"{pods} is too small: each node takes a /{share} of it")
+    if pods.prefixlen < share - 16:
+        yield Problem(("spec", "network", "podCIDR"), f"{pods} is larger than Kubernetes accepts (/{share - 16})")
     if services.prefixlen < services.max_prefixlen - 20:
         yield Problem(
             ("spec", "network", "serviceCIDR"),
@@ -129,6 +141,10 @@ def _shared_address(cluster: Cluster) -> Iterator[Problem]:
 def _in_pool(address: str, pool: str) -> bool:
     if pool in ("auto", ""):
         return False
+    return any(_in_range(address, part) for part in pool.split(","))
+
+
+def _in_range(address: str, pool: str) -> bool:
     if "/" in pool:
         return ip_address(address) in ip_network(pool)
     first, last = (ip_address(part.strip()) for part in pool.split("-"))

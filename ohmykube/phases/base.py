@@ -51,10 +51,12 @@ class Playbooks(Protocol):
         *,
         variables: Mapping[str, Any] | None = None,
         limit: Sequence[str] = (),
+        stop: Callable[[], OhmykubeError | None] = lambda: None,
     ) -> int:
         """Run a playbook of the collection (`site`) for the cluster; the number of tasks that changed something.
 
         on_step(node, text) is told what happens. variables: above all others; nothing secret. limit: names of nodes.
+        stop: asked every second whether something has made the rest pointless; ends the run with that error.
         Raises OhmykubeError with node, task and the task's own words.
         """
         ...

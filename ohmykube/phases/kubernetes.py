@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from ohmykube.phases.base import Context
+from ohmykube.phases.watch import watching
 
 
 class InstallKubernetes:
@@ -14,6 +15,9 @@ class InstallKubernetes:
 
     def run(self, context: Context) -> None:
         """The playbook's last task returns only when the API server calls every node Ready."""
-        context.changed += context.playbooks.run("site", lambda node, text: context.step(self.title, text, node))
+        with watching(context) as stop:
+            context.changed += context.playbooks.run(
+                "site", lambda node, text: context.step(self.title, text, node), stop=stop
+            )
         context.state = replace(context.state, ready=datetime.now(UTC).isoformat(timespec="seconds"), adding=())
         context.folder.write_state(context.state)

@@ -107,8 +107,13 @@ def _running(context: Context, name: str) -> Machine:
     seen = {machine.name: machine for machine in context.provider.machines()}.get(name)
     if seen and seen.status == "running":
         return seen
+    raise stopped(name, seen)
+
+
+def stopped(name: str, seen: Machine | None) -> OhmykubeError:
+    """What to tell of a machine that went off while it was worked on."""
     state = f"{seen.status} {seen.detail}".strip() if seen else "gone"
-    raise OhmykubeError(
+    return OhmykubeError(
         "machine.stopped",
         f"{name} does not run any more, but is {state}",
         hint="the same command again starts it",

@@ -9,6 +9,7 @@ from ohmykube.model.members import remove
 from ohmykube.model.spec import Cluster
 from ohmykube.phases.base import Context, execute
 from ohmykube.phases.machines import delete_machines, running_planes, save
+from ohmykube.phases.watch import watching
 
 DRAIN_TIMEOUT = 120  # seconds
 
@@ -25,11 +26,11 @@ class JoinNodes:
         new = [machine.name for machine in context.targets]
         old = [machine.name for machine in running_planes(context) if machine.name not in new]
         second = len(_planes(context)) > 1 and len([name for name in _planes(context) if name not in new]) == 1
-        context.changed += context.playbooks.run(
-            "add",
-            lambda node, text: context.step(self.title, text, node),
-            limit=() if second else [*new, *old[:1]],  # every node is told of an address that is shared from now on
-        )
+        names = [] if second else [*new, *old[:1]]  # every node is told of an address that is shared from now on
+        with watching(context, names) as stop:
+            context.changed += context.playbooks.run(
+                "add", lambda node, text: context.step(self.title, text, node), limit=names, stop=stop
+            )
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from ohmykube.model.machines import MachineSpec
 from ohmykube.phases.base import Context, in_parallel
 from ohmykube.phases.machines import save
+from ohmykube.phases.watch import watching
 
 
 class StopMachines:
@@ -57,6 +58,7 @@ class ResumeCluster:
     def run(self, context: Context) -> None:
         running = {machine.name for machine in context.provider.machines() if machine.status == "running"}
         names = [machine.name for machine in context.machines if machine.name in running]
-        context.changed += context.playbooks.run(
-            "site", lambda node, text: context.step(self.title, text, node), limit=names
-        )
+        with watching(context, names) as stop:
+            context.changed += context.playbooks.run(
+                "site", lambda node, text: context.step(self.title, text, node), limit=names, stop=stop
+            )

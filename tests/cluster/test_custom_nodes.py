@@ -1,4 +1,7 @@
-"""Groups of nodes that differ: marks in the API, files on the disks, and hooks that run once, each at its moment."""
+"""Groups of nodes that differ: marks in the API, files on the disks, and hooks that run once, each at its moment.
+
+The cluster has kubeadm files of its user's own too, of every kind, in the version before kubeadm's present one.
+"""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -29,6 +32,27 @@ import os
 with open("/var/local/ran", "a") as file:
     file.write("big\\n")
 print(os.environ["OHMYKUBE_NODE"], oct(os.stat("/opt/tool/run").st_mode))
+"""
+KUBEADM = """
+apiVersion: kubeadm.k8s.io/v1beta3
+kind: InitConfiguration
+nodeRegistration: {kubeletExtraArgs: {v: "4"}}
+---
+apiVersion: kubeadm.k8s.io/v1beta3
+kind: JoinConfiguration
+nodeRegistration: {kubeletExtraArgs: {v: "3"}}
+---
+apiVersion: kubeadm.k8s.io/v1beta3
+kind: ClusterConfiguration
+apiServer: {certSANs: [api.example.org], extraArgs: {v: "1"}}
+---
+apiVersion: kubelet.config.k8s.io/v1beta1
+kind: KubeletConfiguration
+maxPods: 77
+---
+apiVersion: kubeproxy.config.k8s.io/v1alpha1
+kind: KubeProxyConfiguration
+mode: iptables
 """
 
 
@@ -62,9 +86,12 @@ class Site:
         return self.run(node, "cat", RAN).split()
 
     @property
+    def kubeconfig(self) -> Path:
+        return self.ohmykube.home / "clusters" / NAME / "kubeconfig"
+
+    @property
     def nodes(self) -> Mapping[str, Any]:
-        kubeconfig = self.ohmykube.home / "clusters" / NAME / "kubeconfig"
-        return {node["metadata"]["name"]: node for node in self.bundle.items(kubeconfig, "nodes")}
+        return {node["metadata"]["name"]: node for node in self.bundle.items(self.kubeconfig, "nodes")}
 
     def _flags(self) -> list[str]:
         document = {"apiVersion": "ohmykube.dev/v1", "kind": "Cluster", "metadata": {"name": NAME}, "spec": self.spec}
@@ -80,6 +107,9 @@ def made(ohmykube: CommandLine, bundle: Bundle, tmp_path_factory: pytest.TempPat
     (folder / "tool" / "run").write_text("#!/bin/sh\n")
     (folder / "tool" / "run").chmod(0o755)
     (folder / "big.py").write_text(SCRIPT)
+    (folder / "kubeadm.yaml").write_text(KUBEADM)
+    (folder / "patches").mkdir()
+    (folder / "patches/kube-apiserver+merge.yaml").write_text("spec: {terminationGracePeriodSeconds: 7}\n")
     hooks = {
         moment: [{"name": "all", "script": f"echo {moment} >>{RAN}\n{test}\n"}] for moment, test in MOMENTS.items()
     }
@@ -108,6 +138,7 @@ def made(ohmykube: CommandLine, bundle: Bundle, tmp_path_factory: pytest.TempPat
         "files": [{"path": "/etc/issue", "content": "{{ all }}\n"}],
         "controlPlane": {"files": [{"path": "/srv/data", "directory": True, "mode": "0700", "owner": 1000}]},
         "workers": [small, big],
+        "kubeadm": {"config": "./kubeadm.yaml", "patches": "./patches"},
     }
     site = Site(ohmykube, bundle, folder, spec)
     site.up()
@@ -123,6 +154,21 @@ def test_each_group_has_its_marks(made: Site) -> None:
     assert "taints" not in small["spec"]
     assert big["metadata"]["labels"]["size"] == "big"
     assert {"key": "only", "value": "big", "effect": "NoSchedule"} in big["spec"]["taints"]
+
+
+def test_what_the_kubeadm_files_say_is_so(made: Site) -> None:
+    """Asked of those whom it concerns: the API server, its pod and its certificate, the kubelets, kube-proxy."""
+    for name, node in made.nodes.items():
+        assert node["status"]["capacity"]["pods"] == "77"
+        assert made.run(name, "curl", "-s", "http://127.0.0.1:10249/proxyMode") == "iptables"
+        kubelet = made.run(name, "sh", "-c", "tr '\\0' ' ' </proc/$(systemctl show -P MainPID kubelet)/cmdline")
+        assert f"--v={4 if name == PLANE else 3} " in kubelet
+    pods = made.bundle.items(made.kubeconfig, "pods", "--namespace", "kube-system")
+    (server,) = (pod["spec"] for pod in pods if pod["metadata"]["name"] == f"kube-apiserver-{PLANE}")
+    assert server["terminationGracePeriodSeconds"] == 7
+    assert "--v=1" in server["containers"][0]["command"]
+    certificate = made.run(PLANE, "openssl", "x509", "-noout", "-text", "-in", "/etc/kubernetes/pki/apiserver.crt")
+    assert "DNS:api.example.org" in certificate
 
 
 def test_each_node_has_its_files(made: Site) -> None:

@@ -13,7 +13,7 @@ from ohmykube import ssh
 from ohmykube.errors import OhmykubeError
 from ohmykube.providers.base import Machine, MachineSpec, ProviderContext, SshTarget, Status
 from ohmykube.providers.nspawn import cgroups, checks, identity, image, kernel, kubernetes
-from ohmykube.providers.nspawn.container import VOLUMES, Container, command
+from ohmykube.providers.nspawn.container import VOLUMES, Container, Place, command
 from ohmykube.providers.nspawn.network import Network, remove_interface
 from ohmykube.providers.nspawn.rootfs import Base
 from ohmykube.store import atomic
@@ -98,14 +98,14 @@ class NspawnProvider:
         plan = self._network.prepare()
         if not container.leader():  # killed a moment ago, it may still have its end on the bridge
             remove_interface(container.interface, timeout=_INTERFACE_TIMEOUT)
-        argv = command(
-            container,
-            name=name,
+        place = Place(
             bridge=self._network.bridge,
             address=f"{record.address}/{plan.subnet.prefixlen}",
             gateway=str(plan.gateway),
+            second_address=f"{plan.second(record.address)}/{plan.second_subnet.prefixlen}",
+            second_gateway=str(plan.second(plan.gateway)),
         )
-        container.launch(argv, cgroups.Limits(record.cpu, record.memory))
+        container.launch(command(container, name=name, place=place), cgroups.Limits(record.cpu, record.memory))
 
     def stop(self, name: str) -> None:
         Container(self._folder / name).stop(timeout=_STOP_TIMEOUT)

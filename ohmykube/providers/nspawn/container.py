@@ -148,8 +148,19 @@ class Container:
         )
 
 
-def command(container: Container, *, name: str, bridge: str, address: str, gateway: str) -> list[str]:
-    """The command line of systemd-nspawn. address: with its prefix length."""
+@dataclass(frozen=True)
+class Place:
+    """A machine's place in its network, IPv6 second. Addresses with their prefix lengths."""
+
+    bridge: str
+    address: str
+    gateway: str
+    second_address: str
+    second_gateway: str
+
+
+def command(container: Container, *, name: str, place: Place) -> list[str]:
+    """The command line of systemd-nspawn."""
     volumes = [(str(container.folder / "volumes" / Path(volume).name), volume) for volume in VOLUMES]
     return [
         "systemd-nspawn",
@@ -164,14 +175,16 @@ def command(container: Container, *, name: str, bridge: str, address: str, gatew
         "--resolv-conf=off",
         "--timezone=off",
         "--link-journal=no",
-        f"--network-bridge={bridge}",
+        f"--network-bridge={place.bridge}",
         "--capability=all",
         f"--system-call-filter={_SYSTEM_CALLS}",
         *(f"--bind={_escape(source)}:{target}" for source, target in volumes),
         *(f"--bind={device}" for device in _DEVICES if Path(device).exists()),
         *(f"--bind-ro={file}" for file in _KERNEL if Path(file).exists()),
-        f"--setenv=OHMYKUBE_ADDRESS={address}",
-        f"--setenv=OHMYKUBE_GATEWAY={gateway}",
+        f"--setenv=OHMYKUBE_ADDRESS={place.address}",
+        f"--setenv=OHMYKUBE_GATEWAY={place.gateway}",
+        f"--setenv=OHMYKUBE_SECOND_ADDRESS={place.second_address}",
+        f"--setenv=OHMYKUBE_SECOND_GATEWAY={place.second_gateway}",
         f"/{INIT}",
     ]
 

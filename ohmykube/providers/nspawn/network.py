@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ _CANDIDATES = ("10.74.0.0/16", "172.28.0.0/16", "192.168.0.0/16")  # searched in
 _MACHINES = range(2, 200)  # last part of a machine's address; .1 is the computer
 _POOL = (200, 250)  # for load balancers
 _API = 254  # for control planes to share
+_SITE = int(IPv6Address("fd6f:6d6b::"))  # what all IPv6 addresses of machines begin with
 _LOCK = "\0ohmykube-nspawn-network"
 _LOCK_TIMEOUT = 30  # seconds; it is held for a few commands
 _POLL = 0.02  # seconds
@@ -36,6 +37,15 @@ class Plan:
     @property
     def gateway(self) -> IPv4Address:
         return self.subnet[1]
+
+    @property
+    def second_subnet(self) -> IPv6Network:
+        """Of addresses that are local to a site (RFC 4193): no other cluster has it, as none has the first."""
+        return IPv6Network((_SITE | int(self.subnet.network_address) >> 8 << 64, 64))
+
+    def second(self, address: IPv4Address | str) -> IPv6Address:
+        """The IPv6 address that goes with one of the subnet's."""
+        return self.second_subnet[int(IPv4Address(address)) - int(self.subnet.network_address)]
 
 
 class Network:
@@ -106,7 +116,10 @@ class Network:
 
     def address_pool(self) -> str:
         plan = self.plan()
-        return "" if plan is None else f"{plan.subnet[_POOL[0]]}-{plan.subnet[_POOL[1]]}"
+        if plan is None:
+            return ""
+        first, last = (plan.subnet[number] for number in _POOL)
+        return f"{first}-{last},{plan.second(first)}-{plan.second(last)}"
 
     def api_address(self) -> str:
         plan = self.plan()
@@ -130,6 +143,9 @@ class Network:
         mac = ":".join(["02", "4f", *(digits[at : at + 2] for at in range(0, 8, 2))])
         run(["ip", "link", "set", self.bridge, "address", mac])
         run(["ip", "address", "replace", f"{plan.gateway}/{plan.subnet.prefixlen}", "dev", self.bridge])
+        if _has_ipv6():
+            second = f"{plan.second(plan.gateway)}/{plan.second_subnet.prefixlen}"
+            run(["ip", "address", "replace", second, "dev", self.bridge, "nodad"])
         run(["ip", "link", "set", self.bridge, "up"])
 
     def _save(self, plan: Plan) -> Plan:
@@ -160,6 +176,10 @@ def remove_interface(interface: str, *, timeout: float) -> None:
             succeeds(["ip", "link", "delete", interface])
             return
         time.sleep(_POLL)
+
+
+def _has_ipv6() -> bool:
+    return Path("/proc/net/if_inet6").exists()
 
 
 def _exists(interface: str) -> bool:

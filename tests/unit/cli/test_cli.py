@@ -111,7 +111,7 @@ def test_json_is_one_object_for_success_and_error(run):
     }
     code, out, _ = run("status", "-o", "json", "--name", "nope")
     answer = json.loads(out)
-    assert code == 1
+    assert code == 2
     assert (answer["status"], answer["command"]) == ("error", "status")
     assert answer["errors"][0].keys() == {"code", "message", "hint", "context"}
     assert answer["errors"][0]["code"] == "cluster.unknown"

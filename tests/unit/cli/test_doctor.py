@@ -44,7 +44,7 @@ def test_without_a_cluster_the_computer_and_the_cache_are_looked_at(run, home):
 
 def test_a_cluster_that_is_named_and_is_not_there(run):
     code, out, _ = run("doctor", "--name", "nowhere", "-o", "json")
-    assert (code, json.loads(out)["errors"][0]["code"]) == (1, "cluster.unknown")
+    assert (code, json.loads(out)["errors"][0]["code"]) == (2, "cluster.unknown")
 
 
 def test_no_provider(run, monkeypatch):

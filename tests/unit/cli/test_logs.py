@@ -52,4 +52,4 @@ def test_a_folder_that_is_not_there(run):
     made("dev")
     code, _, err = run("logs", "--name", "dev", "/nonexistent/bug.tgz")
     assert (code, "[file.unwritable]" in err) == (2, True)
-    assert run("logs", "--name", "nowhere")[0] == 1
+    assert run("logs", "--name", "nowhere")[0] == 2

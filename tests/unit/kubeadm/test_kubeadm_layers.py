@@ -64,6 +64,32 @@ def test_ours_alone():
     assert made["KubeProxyConfiguration"]["mode"] == "nftables"
 
 
+BOTH = {"pod_cidr": "10.244.0.0/16,fd01::/56", "service_cidr": "10.96.0.0/12,fd02::/112"}
+
+
+def test_both_families():
+    made = init(**BOTH, second_address="fd00::2")
+    assert made["ClusterConfiguration"]["networking"] == {
+        "podSubnet": BOTH["pod_cidr"],
+        "serviceSubnet": BOTH["service_cidr"],
+    }
+    arguments = made["InitConfiguration"]["nodeRegistration"]["kubeletExtraArgs"]
+    assert arguments == [{"name": "node-ip", "value": "10.0.0.2,fd00::2"}]
+    assert made["InitConfiguration"]["localAPIEndpoint"]["advertiseAddress"] == "10.0.0.2"
+    assert made["ClusterConfiguration"]["apiServer"]["certSANs"][:2] == ["10.0.0.2", "fd00::2"]
+
+
+def test_a_second_address_is_of_no_use_to_a_cluster_of_one_family():
+    assert init(second_address="fd00::2") == init()
+
+
+@pytest.mark.parametrize("joining", [None, JOINING])
+def test_a_node_of_one_family_cannot_serve_both(joining):
+    (problem,) = layers.problems(dataclasses.replace(NODE, **BOTH), own(), joining)
+    assert problem.code == "kubeadm.one-family"
+    assert "dev-control-plane-1 itself has none" in problem.message
+
+
 def test_a_worker_and_a_control_plane_join():
     worker = join()
     assert worker["discovery"]["bootstrapToken"]["token"] == JOINING.token

@@ -76,6 +76,13 @@ def test_flannel_as_data():
     assert daemon["spec"]["template"]["spec"]["containers"][0]["args"] == ["--ip-masq", "--iface-can-reach=1.2.3.4"]
 
 
+def test_flannel_of_both_families():
+    made = manifests.flannel(FLANNEL, pod_cidr="10.9.0.0/16,fd01::/56", can_reach="", backend="vxlan")
+    config, _ = yaml.safe_load_all(made)
+    network = json.loads(config["data"]["net-conf.json"])
+    assert (network["Network"], network["IPv6Network"], network["EnableIPv6"]) == ("10.9.0.0/16", "fd01::/56", True)
+
+
 def test_local_path_as_data():
     made = manifests.local_path(LOCAL, default_class=True, helper_image="b:1", path="/d")
     storage, config, deployment = yaml.safe_load_all(made)

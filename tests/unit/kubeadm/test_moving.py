@@ -47,6 +47,15 @@ def test_a_worker_tells_its_kubelet(node):
     assert node.called("systemctl", "restart", "kubelet")
 
 
+def test_a_node_of_both_families_has_two_addresses(node):
+    both, moved = f"{OLD},fd00::2", f"{NEW},fd00::3"
+    node.write(moving.FLAGS, FLAGS.replace(OLD, both))
+    assert moving.old_address(node.host, moved) == both
+    assert moving.old_address(node.host, both) == ""
+    moving.move_worker(node.host, both, moved)
+    assert node.host.read(moving.FLAGS) == FLAGS.replace(OLD, moved)
+
+
 def test_a_control_plane_gets_manifests_kubeconfigs_and_certificates(node):
     plane(node).on("crictl", "ps", "--name=^kube-scheduler$", say="abc\n")
     moving.move_control_plane(node.host, Kubeadm(node.host), "kind: x", OLD, NEW)

@@ -21,21 +21,23 @@ def items(*found):
     return json.dumps({"items": list(found)})
 
 
-def machine(name, address):
-    return {"metadata": {"name": name}, "status": {"addresses": [{"type": "InternalIP", "address": address}]}}
+def machine(name, *addresses):
+    internal = [{"type": "InternalIP", "address": address} for address in addresses]
+    return {"metadata": {"name": name}, "status": {"addresses": internal}}
 
 
-def pod(app, node, address, ready="True"):
-    status = {"podIP": address, "conditions": [{"type": "Ready", "status": ready}]}
+def pod(app, node, *addresses, ready="True"):
+    status = {"podIPs": [{"ip": each} for each in addresses], "conditions": [{"type": "Ready", "status": ready}]}
     metadata = {"name": f"{app}-{node}", "labels": {"app": app}}
     return {"kind": "Pod", "metadata": metadata, "spec": {"nodeName": node}, "status": status}
 
 
-def service(address="10.0.0.200"):
-    ingress = {"ingress": [{"ip": address}]} if address else {}
+def service(*addresses, own=("10.96.0.9",)):
+    ingress = {"ingress": [{"ip": each} for each in addresses]} if addresses else {}
+    families = ["IPv6" if ":" in each else "IPv4" for each in own]
     return {
         "kind": "Service",
-        "spec": {"clusterIP": "10.96.0.9", "ports": [{"nodePort": 30080}]},
+        "spec": {"clusterIPs": list(own), "ipFamilies": families, "ports": [{"nodePort": 30080}]},
         "status": {"loadBalancer": ingress},
     }
 
@@ -52,7 +54,7 @@ def node(tmp_path):
     made.on("get", "storageclasses", say=items(CLASS))
     made.on("get", "daemonsets", say=items({"kind": "DaemonSet"}))
     made.on("get", "ipaddresspools.metallb.io", say="ipaddresspool/ohmykube\n")
-    made.on("get", "pods,services", say=items(*PODS, service()))
+    made.on("get", "pods,services", say=items(*PODS, service("10.0.0.200")))
     made.on("get", "pod/writer", say=json.dumps({"status": {"phase": "Succeeded"}}))
     made.on("get", "pod/reader", say=json.dumps({"status": {"phase": "Succeeded"}}))
     made.on("exec", say="ok|DNS|\n")
@@ -71,7 +73,7 @@ def statuses(checks):
 
 
 def test_everything_is_tried_from_every_node(node):
-    checks, found = smoke(node).run()
+    checks, (found,) = smoke(node).run()
     assert found.load_balancer == "10.0.0.200"
     assert failed(checks) == []
     assert statuses(checks) == {
@@ -93,11 +95,32 @@ def test_everything_is_tried_from_every_node(node):
         assert "fetch 10.0.0.200" in scripts[f"node-{name}"]
 
 
+def test_a_cluster_of_both_families_is_tried_with_addresses_of_each(node):
+    node.on("get", "nodes", say=items(machine("cp", "10.0.0.1", "fd00::1"), machine("w1", "10.0.0.2", "fd00::2")))
+    pods = [pod(app, name, f"10.244.0.{at}", f"fd01::{at}") for at, name in enumerate(NODES) for app in ("pod", "node")]
+    web = [pod("web", "w1", "10.244.0.9", "fd01::9")]
+    both = service("10.0.0.200", "fd00::c8", own=("10.96.0.9", "fd02::9"))
+    node.on("get", "pods,services", say=items(*web, *pods, both))
+    _, found = smoke(node).run()
+    assert [one.load_balancer for one in found] == ["10.0.0.200", "[fd00::c8]"]
+    scripts = {}
+    for call in node.called("exec"):
+        scripts.setdefault(call[call.index("exec") + 1], []).append(call[-1])
+    assert {name: len(them) for name, them in scripts.items()} == {"pod-cp": 2, "pod-w1": 2, "node-cp": 2, "node-w1": 2}
+    for them in scripts.values():
+        first, second = sorted(them, key=lambda script: "(IPv6)" in script)
+        assert "fd0" not in first
+        assert "10." not in second.rpartition("\nsum=")[2]
+    (second,) = (script for script in scripts["node-cp"] if "(IPv6)" in script)
+    for address in ("[fd02::9]", "[fd00::1]:30080", "[fd00::2]:30080", "[fd00::c8]"):
+        assert f"fetch {address}\n" in f"{second}\n"
+
+
 def test_what_the_cluster_does_not_have_is_skipped_and_named(node):
     node.on("get", "storageclasses", say=items())
     node.on("get", "ipaddresspools.metallb.io", say=Completed(1, "", "the server doesn't have a resource type"))
-    node.on("get", "pods,services", say=items(*PODS, service("")))
-    checks, found = smoke(node).run()
+    node.on("get", "pods,services", say=items(*PODS, service()))
+    checks, (found,) = smoke(node).run()
     assert found.load_balancer == ""
     assert {check.name: check.detail for check in checks if check.status == "skipped"} == {
         "volume": "no StorageClass is the default",
@@ -137,7 +160,7 @@ def test_a_policy_that_cannot_be_made_is_one_failed_check(node):
     [
         ([*PODS[:-1], service()], "no node runs on w1"),
         ([*PODS[:-1], pod("node", "w1", "10.0.0.2", ready="False"), service()], "no node runs on w1"),
-        ([*PODS, service("")], "the load balancer has no address"),
+        ([*PODS, service()], "the load balancer has no address"),
         ([*PODS[1:], service()], "the pod behind the service does not run"),
         ([], "no pod runs on cp"),
     ],
@@ -188,7 +211,7 @@ def test_objects_name_their_namespace_and_pods_run_on_every_node():
 
 def test_the_script_says_what_worked_and_what_did_not(tmp_path):
     """In a real shell, without the seconds."""
-    script = "sleep() { :; }\n" + run._TOOLS + "attempt 'it works' true\nattempt 'it does not' false 1 2\n"
+    script = "sleep() { :; }\nsuffix=''" + run._TOOLS + "attempt 'it works' true\nattempt 'it does not' false 1 2\n"
     script += "explain() { echo first >&2; echo why >&2; false; }\nattempt 'it says why' explain 3\n"
     said = subprocess.run(["sh", "-uc", script], capture_output=True, text=True, check=True, timeout=20).stdout
     assert list(parse(f"noise\n{said}", "w1")) == [
@@ -205,5 +228,5 @@ def test_a_table_has_columns_and_names_the_cluster():
 
 
 def test_nodes_without_an_address_are_no_reason_to_stop():
-    found = seen.read([service()], [{"metadata": {"name": "a"}, "status": {"addresses": []}}])
+    (found,) = seen.read([service()], [{"metadata": {"name": "a"}, "status": {"addresses": []}}])
     assert found.nodes == {"a": ""}

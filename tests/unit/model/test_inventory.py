@@ -70,6 +70,14 @@ def test_groups_hosts_and_variables(cluster, tmp_path):
     assert "HostKeyAlias=dev-big-ones-1" in big["ansible_ssh_common_args"]
 
 
+def test_a_pool_has_the_families_of_the_cluster(cluster, tmp_path):
+    data, seen = cluster.as_data(), state(cluster, tmp_path)
+    seen["addressPool"] = "10.1.0.200-10.1.0.250,fd00::c8-fd00::fa"
+    assert cluster_inventory.build(data, seen).variables["metallb_address_pool"] == "10.1.0.200-10.1.0.250"
+    data["spec"]["network"]["podCIDR"] += ",fd01::/56"
+    assert cluster_inventory.build(data, seen).variables["metallb_address_pool"] == seen["addressPool"]
+
+
 def test_the_users_documents_and_what_ipvs_needs(cluster, tmp_path):
     data = cluster.as_data()
     assert cluster_inventory.build(data, state(cluster, tmp_path)).variables["node_kernel_modules"] == []

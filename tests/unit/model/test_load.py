@@ -72,8 +72,30 @@ def test_all_problems_at_once_each_with_its_line_and_a_suggestion():
         ("spec: {network: {podCIDR: 10.96.0.0/16}}", "overlaps the pod CIDR"),
         ("spec: {network: {podCIDR: 10.244.0.0/26}}", "too small"),
         ("spec: {network: {serviceCIDR: 10.0.0.0/8}}", "larger than the API server accepts"),
+        ("spec: {network: {podCIDR: 'fd01::/56'}}", "write one network of IPv4, or one of IPv4, a comma"),
+        ("spec: {network: {podCIDR: 'fd01::/56,10.244.0.0/16'}}", "write one network of IPv4, or one of IPv4, a comma"),
+        ("spec: {network: {podCIDR: '10.244.0.0/16,10.9.0.0/16'}}", "write one network of IPv4"),
+        ("spec: {network: {podCIDR: '10.244.0.0/16,fd01::/56'}}", "podCIDR: is of both families, and the other"),
+        ("spec: {network: {serviceCIDR: '10.96.0.0/12,fd02::/112'}}", "serviceCIDR: is of both families"),
+        (
+            "spec: {network: {podCIDR: '10.244.0.0/16,fd01::/56', serviceCIDR: '10.96.0.0/12,fd01::/112'}}",
+            "fd01::/112 overlaps the pod CIDR fd01::/56",
+        ),
+        (
+            "spec: {network: {podCIDR: '10.244.0.0/16,fd01::/64', serviceCIDR: '10.96.0.0/12,fd02::/112'}}",
+            "fd01::/64 is too small: each node takes a /64",
+        ),
+        (
+            "spec: {network: {podCIDR: '10.244.0.0/16,fd00::/40', serviceCIDR: '10.96.0.0/12,fe00::/112'}}",
+            "larger than Kubernetes accepts",
+        ),
+        (
+            "spec: {network: {podCIDR: '10.244.0.0/16,fd01::/56', serviceCIDR: '10.96.0.0/12,fd02::/64'}}",
+            "larger than the API server accepts",
+        ),
         ("spec: {network: {podCIDR: 10.244.0.0}}", "overlaps|too small|no network"),
         ("spec: {network: {cni: none}}", "cannot start without a pod network"),
+        ("spec: {network: {addressPool: '10.0.0.1-10.0.0.9,fd00::9-fd00::1'}}", "ends before it begins"),
         ("spec: {network: {addressPool: 10.0.0.9-10.0.0.1}}", "ends before it begins"),
         ("spec: {kubernetesVersion: v1.12.0}", "not in the catalogue"),
         ("spec: {kubernetesVersion: v1.30.9}", "does not know the kubeadm documents.*v1.31 and later"),
@@ -92,7 +114,7 @@ def test_all_problems_at_once_each_with_its_line_and_a_suggestion():
         ("spec: {hooks: {preSystem: [{name: a}]}}", "either a script.* or a file"),
         ("spec: {hooks: {preSystem: [{name: a, script: b, file: c}]}}", "either a script.* or a file"),
         ("spec: {hooks: {preSystem: [{name: A, script: b}]}}", "cannot name a hook"),
-        ("spec: {hooks: {preSystem: [{name: a, script: b, timeout: 0}]}}", "greater than or equal to 1"),
+        ("spec: {hooks: {preSystem: [{name: a, script: b, timeout: 0}]}}", "must be 1 or more"),
         ("spec: {hooks: {preSystem: [{name: a, script: b}, {name: a, script: c}]}}", "two hooks of one node"),
         (
             "spec: {hooks: {preSystem: [{name: a, script: b}]},"

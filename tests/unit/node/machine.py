@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,6 +47,7 @@ class Machine:
     fails: dict[str, str] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     route: str = '[{"dst":"192.0.2.1","dev":"eth0","prefsrc":"10.0.0.5"}]'
+    ipv6: tuple[dict[str, object], ...] = ()  # of its interface, as `ip` says
     journal: str = "the last words"
 
     @property
@@ -69,6 +71,8 @@ class Machine:
             return Completed(0, "\n\n".join(self._show(name) for name in argv[4:]) + "\n")
         if argv[0] == "journalctl":
             return Completed(0, f"{self.journal}\n")
+        if "-6" in argv:
+            return Completed(0, json.dumps([{"ifname": argv[-3], "addr_info": self.ipv6}]))
         if argv[0] == "ip":
             return Completed(0, self.route) if self.route else Completed(2, "", "Network is unreachable")
         if argv[:2] == ["modprobe", "--dry-run"]:

@@ -49,8 +49,20 @@ def test_facts(machine: Machine) -> None:
         "cgroup_version": 2,
         "interface": "eth0",
         "address": "10.0.0.5",
+        "second_address": "",
         "placed": False,
     }
+
+
+def test_the_second_address_is_one_that_lasts(machine: Machine) -> None:
+    machine.ipv6 = (
+        {"local": "fd00::1", "temporary": True},
+        {"local": "fd00::2", "deprecated": True},
+        {"local": "fd00::3", "tentative": True},
+        {"local": "fd00::4", "dynamic": True},
+        {"local": "fd00::5"},
+    )
+    assert facts.gather(machine.host, machine="x86_64")["second_address"] == "fd00::4"
 
 
 def test_without_a_route_there_is_no_address(machine: Machine) -> None:

@@ -94,7 +94,7 @@ class FakePlaybooks:
     ran: list[str] = field(default_factory=list)
     told: tuple = ()
 
-    def run(self, playbook, on_step, *, variables=None, limit=()):
+    def run(self, playbook, on_step, *, variables=None, limit=(), stop=lambda: None):
         self.ran.append(playbook)
         self.told = variables, limit
         on_step("dev-worker-1", "a task")

@@ -98,9 +98,8 @@ def test_identity_is_written_with_modes_that_sshd_accepts(tmp_path: Path) -> Non
 
 
 def test_the_command_line_binds_what_must_not_lie_on_an_overlay(tmp_path: Path) -> None:
-    argv = container.command(
-        Container(tmp_path / "a:b"), name="dev-1", bridge="omk-1", address="10.74.0.2/24", gateway="10.74.0.1"
-    )
+    place = container.Place("omk-1", "10.74.0.2/24", "10.74.0.1", "fd00::2/64", "fd00::1")
+    argv = container.command(Container(tmp_path / "a:b"), name="dev-1", place=place)
 
     assert argv[0] == "systemd-nspawn"
     assert "--hostname=dev-1" in argv
@@ -179,7 +178,9 @@ def test_control_planes_share_an_address_that_no_machine_and_no_load_balancer_ge
     (context.directory / "machines/network.json").write_text(json.dumps(plan))
     provider = NspawnProvider(context)
 
-    assert (provider.address_pool(), provider.api_address()) == ("10.74.3.200-10.74.3.250", "10.74.3.254")
+    first, second = provider.address_pool().split(",")
+    assert (first, provider.api_address()) == ("10.74.3.200-10.74.3.250", "10.74.3.254")
+    assert second == "fd6f:6d6b:a:4a03::c8-fd6f:6d6b:a:4a03::fa"
     assert provider.reach("10.74.3.254", 6443) == "10.74.3.254:6443"
 
 

@@ -16,7 +16,7 @@ options:
     type: str
     required: true
   pod_cidr:
-    description: The pod network.
+    description: The pod network; for both families one of IPv4, a comma, and one of IPv6.
     type: str
     required: true
   can_reach:

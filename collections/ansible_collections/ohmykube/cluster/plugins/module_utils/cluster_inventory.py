@@ -68,8 +68,13 @@ def _common(cluster: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, A
         "flannel_pod_cidr": network["podCIDR"],
         "flannel_interface_can_reach": _plane(state["machines"]),
         "verify_nodes_ready": network["cni"] != "none",
-        "metallb_address_pool": state["addressPool"] if pool == "auto" else pool,
+        "metallb_address_pool": _of_families(state["addressPool"], network["podCIDR"]) if pool == "auto" else pool,
     }
+
+
+def _of_families(pool: str, pod_cidr: str) -> str:
+    """Its ranges of IPv6 are for clusters whose services can have such addresses."""
+    return pool if "," in pod_cidr else ",".join(part for part in pool.split(",") if ":" not in part)
 
 
 def _kubeadm(cluster: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, Any]:
@@ -99,6 +104,7 @@ def kubeadm_node(cluster: Mapping[str, Any], state: Mapping[str, Any], machine: 
     spec, name = cluster["spec"], machine["name"]
     said = {
         "kubeadm_node_address": (machine["seen"] or {}).get("address") or f"<address of {name}>",
+        "kubeadm_node_second_address": f"<IPv6 address of {name}>",
         "kubeadm_control_plane_tainted": any(other["role"] == "worker" for other in state["machines"]),
         "kubeadm_provider_config": [],
         **_kubeadm(cluster, state),
@@ -110,6 +116,7 @@ def kubeadm_node(cluster: Mapping[str, Any], state: Mapping[str, Any], machine: 
     return Node(
         name=name,
         address=str(said["kubeadm_node_address"]),
+        second_address=str(said["kubeadm_node_second_address"]),
         control_plane=machine["role"] == "control-plane",
         tainted=said["kubeadm_control_plane_tainted"] is True,
         swap=said["kubeadm_swap"] is True,

@@ -56,4 +56,8 @@ def disk_errors(root: Path) -> Iterator[None]:
                 hint="Check who owns it, or set OHMYKUBE_HOME to a folder of your own.",
                 context=context,
             ) from error
+        if error.errno == errno.ENOENT:
+            folder = Path(os.fsdecode(path)).parent
+            words = f"There is no file {path}." if folder.is_dir() else f"There is no folder {folder}."
+            raise OhmykubeError("disk.failed", words, hint="Check how it is written.", context=context) from error
         raise OhmykubeError("disk.failed", f"{path} cannot be used: {error}.", context=context) from error

@@ -37,6 +37,7 @@ def without_tags(make: Callable[..., str]) -> Callable[..., str]:
 def flannel(text: str, *, pod_cidr: str, can_reach: str, backend: str, api_server: str = "") -> str:
     """flannel for a pod network. can_reach: an address that the interface to use leads to; empty: flannel's guess.
 
+    pod_cidr: of IPv4, or of IPv4 and IPv6 with a comma between.
     api_server: host:port; empty: the service's address, which kube-proxy must have prepared.
     """
     host, _, port = api_server.rpartition(":")
@@ -45,7 +46,9 @@ def flannel(text: str, *, pod_cidr: str, can_reach: str, backend: str, api_serve
     def change(item: Manifest) -> None:
         if item["kind"] == "ConfigMap":
             network = json.loads(item["data"]["net-conf.json"])
-            network.update(Network=pod_cidr, Backend={**network.get("Backend", {}), "Type": backend})
+            first, _, second = pod_cidr.partition(",")
+            network.update(Network=first, Backend={**network.get("Backend", {}), "Type": backend})
+            network.update({"EnableIPv6": True, "IPv6Network": second} if second else {})
             item["data"]["net-conf.json"] = json.dumps(network)
         elif item["kind"] == "DaemonSet":
             pod = item["spec"]["template"]["spec"]

@@ -3,7 +3,8 @@
 """A node whose machine came back with another address: everything on it that has the old one is put right.
 
 kubeadm writes addresses into certificates, manifests and kubeconfigs when it makes a node. The node keeps a note until
-all is done: whoever is killed here is followed by one who finishes.
+all is done: whoever is killed here is followed by one who finishes. A node of both families has two addresses, with a
+comma between, here as in the kubelet's --node-ip.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from ansible_collections.ohmykube.cluster.plugins.module_utils.kubeadm import CO
 from ansible_collections.ohmykube.cluster.plugins.module_utils.kubectl import PATH, Kubectl, until
 
 FLAGS = "/var/lib/kubelet/kubeadm-flags.env"
-_NODE_IP = re.compile(r"--node-ip=([0-9a-fA-F.:]+)")
+_NODE_IP = re.compile(r"--node-ip=([0-9a-fA-F.:,]+)")
 _KUBECONFIGS = "/etc/kubernetes"
 _MANIFESTS = "/etc/kubernetes/manifests"
 _PKI = "/etc/kubernetes/pki"
@@ -72,7 +73,7 @@ def tell_cluster(kubeadm: Kubeadm, etcd: Etcd, old: str, new: str) -> None:
     """What the cluster itself remembers: kubeadm's configuration, and where etcd's other members find this one."""
     kubeadm.run("init", "phase", "upload-config", "kubeadm", f"--config={CONFIG}", timeout=_PHASE_TIMEOUT)
     for member in etcd.members():
-        urls = tuple(re.sub(_whole(old), new, url) for url in member.peer_urls)
+        urls = tuple(_readdressed(url, old, new) for url in member.peer_urls)
         if urls != member.peer_urls:
             etcd.update(member, urls)
 
@@ -82,7 +83,8 @@ def settle(host: Host, kubectl: Kubectl, node: str, address: str) -> None:
 
     def look() -> list[str]:
         seen = kubectl.json("get", "node", node)["status"].get("addresses", [])
-        return [] if address in [entry["address"] for entry in seen] else [f"{node} is not known at {address}"]
+        unknown = set(address.split(",")) - {entry["address"] for entry in seen}
+        return [f"{node} is not known at {each}" for each in sorted(unknown)]
 
     words = "on the node: journalctl -u kubelet"
     until(look, timeout=_KNOWN_TIMEOUT, what=f"{node} has moved", explain=lambda: words)
@@ -100,9 +102,15 @@ def _restart(host: Host, *names: str) -> None:
 
 def _rewrite(file: Path, old: str, new: str) -> None:
     text = file.read_text()
-    changed = re.sub(_whole(old), new, text)
+    changed = _readdressed(text, old, new)
     if changed != text:
         write_atomic(file, changed.encode(), file.stat().st_mode & 0o777)
+
+
+def _readdressed(text: str, old: str, new: str) -> str:
+    for before, after in zip(old.split(","), new.split(","), strict=False):
+        text = re.sub(_whole(before), after, text)
+    return text
 
 
 def _whole(address: str) -> str:

@@ -77,11 +77,12 @@ table:
   returned: when O(state=tried)
   type: list
   elements: str
-load_balancer:
-  description: Address of the load balancer that serves C(/payload); empty where there is none.
+load_balancers:
+  description: Addresses of the load balancer that serves C(/payload), as URLs have them; none where there is none.
   returned: when O(state=tried)
-  type: str
-  sample: 10.0.0.200
+  type: list
+  elements: str
+  sample: [10.0.0.200, "[fd00::c8]"]
 """
 
 from typing import Any
@@ -108,7 +109,7 @@ def run(options: dict[str, Any], host: Host, *, check_mode: bool) -> dict[str, A
             smoke.clear()
         return {"changed": present}
     if check_mode:
-        return {"changed": False, "checks": [], "table": [], "load_balancer": ""}
+        return {"changed": False, "checks": [], "table": [], "load_balancers": []}
     return attempt(smoke)
 
 
@@ -122,7 +123,8 @@ def attempt(smoke: Smoke) -> dict[str, Any]:
             hint="kubectl get pods --all-namespaces --output=wide; kubectl get events --all-namespaces",
             context={"checks": "\n" + "\n".join(lines)},
         )
-    results = {"checks": [check.as_dict() for check in checks], "table": lines, "load_balancer": seen.load_balancer}
+    balancers = [one.load_balancer for one in seen if one.load_balancer]
+    results = {"checks": [check.as_dict() for check in checks], "table": lines, "load_balancers": balancers}
     return {"changed": False, **results}
 
 

@@ -82,6 +82,11 @@ missing:
   type: list
   elements: str
   sample: [dev-worker-1]
+unknown:
+  description: Those of O(nodes) that the API server does not know at all.
+  returned: always
+  type: list
+  elements: str
 """
 
 import platform
@@ -121,16 +126,18 @@ def run(options: dict[str, Any], host: Host, *, check_mode: bool) -> dict[str, A
     if check_mode:
         needed = kubeadm.needs_init(timeout=options["timeout"])
         placed = kubeadm.place_pods(options["static_pods"], dry_run=True)
-        return {"changed": bool(old) or needed or placed, "missing": []}
+        return {"changed": bool(old) or needed or placed, "missing": [], "unknown": []}
     if old:
         moving.move_control_plane(host, kubeadm, options["config"], old, address)
     changed = _init(kubeadm, options) if not made else _keep(kubeadm, options)
     if old:
         moving.tell_cluster(kubeadm, Etcd(), old, address)
-        named = (name for name, seen in options["nodes"].items() if seen == address)
+        named = (name for name, seen in options["nodes"].items() if seen == address.partition(",")[0])
         moving.settle(host, Kubectl(host), next(named, platform.node()), address)
-    missing = tokens.missing_nodes(Kubectl(host), options["nodes"], options["unjoined"])
-    return {"changed": bool(old) or changed, "missing": missing}
+    known = tokens.known_nodes(Kubectl(host))
+    missing = tokens.missing_nodes(known, options["nodes"], options["unjoined"])
+    unknown = [name for name in options["nodes"] if name not in known]
+    return {"changed": bool(old) or changed, "missing": missing, "unknown": unknown}
 
 
 def _init(kubeadm: Kubeadm, options: dict[str, Any]) -> bool:

@@ -124,6 +124,9 @@ ansible_facts:
         address:
           description: This machine's address on that interface; empty without a route.
           type: str
+        second_address:
+          description: Its lasting IPv6 address there; empty without one.
+          type: str
         placed:
           description: Whether files of M(ohmykube.cluster.node_files) are there.
           type: bool

@@ -46,7 +46,10 @@ _SAID_IN: dict[Path, tuple[str, str]] = {
 
 @dataclass(frozen=True)
 class Node:
-    """A node, as the role's variables describe it. tainted: whether control planes are kept free of workloads."""
+    """A node, as the role's variables describe it. tainted: whether control planes are kept free of workloads.
+
+    pod_cidr, service_cidr: of IPv4, or of IPv4 and IPv6 with a comma between. second_address: the node's of IPv6.
+    """
 
     name: str
     address: str
@@ -61,6 +64,11 @@ class Node:
     swap: bool
     sans: tuple[str, ...] = ()
     provider_config: tuple[Any, ...] = ()
+    second_address: str = ""
+
+    @property
+    def dual_stack(self) -> bool:
+        return "," in self.pod_cidr
 
 
 @dataclass(frozen=True)
@@ -132,6 +140,16 @@ def swap_gate(user: User, node: Node) -> Iterator[OhmykubeError]:
         yield problem("kubeadm.enforced", path, words, user.written[kind], _hint((kind, *path)))
 
 
+def families(node: Node) -> Iterator[OhmykubeError]:
+    """Where pods are to have addresses of both families (`kubeadm.one-family`), their node must have."""
+    if node.dual_stack and not node.second_address:
+        yield OhmykubeError(
+            "kubeadm.one-family",
+            f"pods shall have IPv6 addresses ({node.pod_cidr}), and {node.name} itself has none",
+            hint="give the machine's interface one that lasts, or leave IPv6 out of podCIDR and serviceCIDR",
+        )
+
+
 def _document(kind: str) -> dict[str, Any]:
     return {"apiVersion": API_VERSIONS[kind], "kind": kind}
 
@@ -140,8 +158,12 @@ def _registration(node: Node) -> dict[str, Any]:
     return {
         "name": node.name,
         "criSocket": _SOCKET,
-        "kubeletExtraArgs": [{"name": "node-ip", "value": node.address}],
+        "kubeletExtraArgs": [{"name": "node-ip", "value": _addresses(node)}],
     }
+
+
+def _addresses(node: Node) -> str:
+    return f"{node.address},{node.second_address}" if node.dual_stack else node.address
 
 
 def _of_each_node(path: Path) -> bool:

@@ -38,7 +38,11 @@ def join(node: Node, user: User, joining: Joining) -> list[Document]:
 def problems(node: Node, user: User, joining: Joining | None = None) -> list[OhmykubeError]:
     """Where what the user wrote contradicts what this node needs. joining: where it joins, and does not begin."""
     demanded = enforced.of_join(node, joining) if joining else enforced.of_init(node)
-    return [*enforced.clashes(_seen_by(node, user), demanded), *enforced.swap_gate(user, node)]
+    return [
+        *enforced.clashes(_seen_by(node, user), demanded),
+        *enforced.swap_gate(user, node),
+        *enforced.families(node),
+    ]
 
 
 def _compose(node: Node, user: User, joining: Joining | None, kinds: Sequence[str]) -> list[Document]:
@@ -63,6 +67,7 @@ def _defaults(node: Node) -> list[Document]:
     election = [{"name": name, "value": value} for name, value in _QUICK_ELECTION]
     requests = [{"name": name, "value": value} for name, value in _QUICK_REQUESTS]
     host = node.endpoint.rpartition(":")[0]
+    addresses = [node.address, *([node.second_address] if node.dual_stack else [])]
     return [
         _document(
             "InitConfiguration",
@@ -72,7 +77,7 @@ def _defaults(node: Node) -> list[Document]:
         _document(
             "ClusterConfiguration",
             encryptionAlgorithm="ECDSA-P256",  # a second less than RSA to make, and a tenth of the work to sign with
-            apiServer={"certSANs": [node.address, host, "localhost", "127.0.0.1", *node.sans]},
+            apiServer={"certSANs": [*addresses, host, "localhost", "127.0.0.1", *node.sans]},
             scheduler={"extraArgs": election},
             controllerManager={"extraArgs": [*election, *requests]},
         ),

@@ -38,6 +38,7 @@ def gather(host: Host, reach: str = "", machine: str = "") -> dict[str, object]:
         "cgroup_version": 2 if host.path("/sys/fs/cgroup/cgroup.controllers").exists() else 1,
         "interface": interface,
         "address": address,
+        "second_address": _ipv6(host, interface) if interface else "",
         "booted": _booted(host),
         "placed": host.path(RECORD).exists(),
     }
@@ -61,6 +62,15 @@ def _memory_mib(host: Host) -> int:
         if line.startswith("MemTotal:"):
             return int(line.split()[1]) // 1024
     return 0
+
+
+def _ipv6(host: Host, interface: str) -> str:
+    """Its lasting IPv6 address that others reach; empty where it has none."""
+    done = host.run(["ip", "-json", "-6", "address", "show", "dev", interface, "scope", "global"], 10)
+    entries = [entry for link in json.loads(done.stdout or "[]") for entry in link.get("addr_info", [])]
+    fleeting = ("temporary", "deprecated", "tentative", "dadfailed")
+    lasting = (entry["local"] for entry in entries if not any(entry.get(flag) for flag in fleeting))
+    return next(lasting, "")
 
 
 def _route(host: Host, reach: str) -> tuple[str, str]:

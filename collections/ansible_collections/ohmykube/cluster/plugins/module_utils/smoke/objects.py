@@ -32,11 +32,12 @@ def network(image: str, *, load_balancer: bool) -> list[Object]:
     host = {"hostNetwork": True, "dnsPolicy": "ClusterFirstWithHostNet"}
     kind = "LoadBalancer" if load_balancer else "NodePort"
     ports = [{"port": 80, "targetPort": PORT}]
+    service = {"type": kind, "ipFamilyPolicy": "PreferDualStack", "selector": {"app": "web"}, "ports": ports}
     return [
         _daemons("pod", server, {}),
         _daemons("node", _container(image, "exec sleep 3600"), host),
         _object("v1", "Pod", "web", {**_pod(server), **_ANYWHERE}),
-        _object("v1", "Service", "web", {"type": kind, "selector": {"app": "web"}, "ports": ports}),
+        _object("v1", "Service", "web", service),
     ]
 
 

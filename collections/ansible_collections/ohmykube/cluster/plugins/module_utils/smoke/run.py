@@ -14,7 +14,7 @@ from ansible_collections.ohmykube.cluster.plugins.module_utils.kubectl import Ku
 from ansible_collections.ohmykube.cluster.plugins.module_utils.readiness import explain
 from ansible_collections.ohmykube.cluster.plugins.module_utils.smoke import objects, seen
 from ansible_collections.ohmykube.cluster.plugins.module_utils.smoke.results import FAILED, OK, SKIPPED, Check, parse
-from ansible_collections.ohmykube.cluster.plugins.module_utils.smoke.seen import Seen
+from ansible_collections.ohmykube.cluster.plugins.module_utils.smoke.seen import Pod, Seen
 
 _EXEC_TIMEOUT = 180  # seconds for all that one pod tries
 _DELETE_TIMEOUT = 90  # seconds
@@ -30,7 +30,7 @@ fetch() {{ [ "$(timeout 3 wget -q -O - "http://$1/payload" | md5sum)" = "$sum" ]
 refuse() {{ ! timeout 3 wget -q -O /dev/null "http://$1/payload" 2>/dev/null; }}
 resolve() {{ nslookup "$1.$(awk '/^search/ {{ print $3 }}' /etc/resolv.conf)" 2>&1 >/dev/null; }}
 attempt() {{
-  name=$1; shift; count=0
+  name=$1$suffix; shift; count=0
   until said=$("$@" 2>&1); do
     count=$((count + 1))
     if [ $count -ge 8 ]; then echo "{FAILED}|$name|$*${{said:+: $(echo "$said" | tail -n 1)}}"; return; fi
@@ -50,19 +50,22 @@ class Smoke:
         self._image = image
         self._timeout = timeout
 
-    def run(self) -> tuple[list[Check], Seen]:
-        """Try everything out. The objects stay, so that the load balancer can be tried from elsewhere too."""
+    def run(self) -> tuple[list[Check], list[Seen]]:
+        """Try everything out, addresses of each family. The objects stay: others can try the load balancer too."""
         self.clear()
         storage, balanced = self._has_default_class(), self._has_addresses()
         self._create([objects.namespace(), *objects.network(self._image, load_balancer=balanced)])
         if storage:
             self._create(objects.volume(self._image))
         found = self._wait(balanced=balanced)
-        looks = [partial(look, found, node) for look in (self._pod, self._node, self._logs) for node in found.nodes]
+        looks = [
+            *(partial(look, one, node) for one in found for look in (self._pod, self._node) for node in one.nodes),
+            *(partial(self._logs, found[0], node) for node in found[0].nodes),
+        ]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             done = list(pool.map(_attempted, [*looks, *([self._volume] if storage else [])]))
         if policies := self._has_policies():  # last, as it shuts the others out
-            done.append(_attempted(partial(self._policy, found)))
+            done.append(_attempted(partial(self._policy, found[0])))
         checks = [check for some in done for check in some]
         return [*checks, *_skipped(storage=storage, balanced=balanced, policies=policies)], found
 
@@ -78,7 +81,7 @@ class Smoke:
         text = objects.as_text(made)
         with_file(text, lambda path: self._kubectl.text("create", f"--filename={path}", timeout=60))
 
-    def _wait(self, *, balanced: bool) -> Seen:
+    def _wait(self, *, balanced: bool) -> list[Seen]:
         nodes = self._kubectl.items("nodes")
         names = [node["metadata"]["name"] for node in nodes]
         items: list[dict[str, Any]] = []
@@ -93,18 +96,18 @@ class Smoke:
     def _pod(self, found: Seen, node: str) -> Iterator[Check]:
         pods = [f"attempt 'pod on {other}' fetch {pod.address}:{objects.PORT}" for other, pod in found.pods.items()]
         names = ["attempt DNS resolve kubernetes.default", "attempt 'service by name' fetch web"]
-        return self._exec(found.pods[node].name, node, [*names, *pods])
+        return self._exec(found, found.pods[node], node, [*names, *pods])
 
     def _node(self, found: Seen, node: str) -> Iterator[Check]:
         ports = [f"attempt 'port of {name}' fetch {ip}:{found.node_port}" for name, ip in found.nodes.items()]
         balancer = [f"attempt 'load balancer' fetch {found.load_balancer}"] if found.load_balancer else []
-        return self._exec(
-            found.node_pods[node].name, node, [f"attempt 'cluster IP' fetch {found.service}", *ports, *balancer]
-        )
+        lines = [f"attempt 'cluster IP' fetch {found.service}", *ports, *balancer]
+        return self._exec(found, found.node_pods[node], node, lines)
 
-    def _exec(self, pod: str, node: str, lines: Sequence[str]) -> Iterator[Check]:
-        script = _TOOLS + "\n".join(lines)
-        words = ("exec", pod, _HERE, "--request-timeout=0", "--", "sh", "-uc", script)
+    def _exec(self, found: Seen, pod: Pod, node: str, lines: Sequence[str]) -> Iterator[Check]:
+        suffix = "" if found.family == "IPv4" else f" ({found.family})"
+        script = f"suffix='{suffix}'{_TOOLS}" + "\n".join(lines)
+        words = ("exec", pod.name, _HERE, "--request-timeout=0", "--", "sh", "-uc", script)
         return parse(self._kubectl.text(*words, timeout=_EXEC_TIMEOUT), node)
 
     def _logs(self, found: Seen, node: str) -> Iterator[Check]:
@@ -126,7 +129,7 @@ class Smoke:
         for allow, words in ((False, "deny' refuse"), (True, "allow' fetch")):
             text = objects.as_text([objects.policy(allow=allow)])
             with_file(text, lambda path: self._kubectl.text("apply", f"--filename={path}", timeout=60))
-            yield from self._exec(found.pods[nodes[0]].name, "", [f"attempt 'network policy: {words} {target}"])
+            yield from self._exec(found, found.pods[nodes[0]], "", [f"attempt 'network policy: {words} {target}"])
 
     def _wait_for_end(self, pod: str) -> None:
         def look() -> Iterator[str]:

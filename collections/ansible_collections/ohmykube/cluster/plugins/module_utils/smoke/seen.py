@@ -19,11 +19,13 @@ class Pod:
 
 @dataclass(frozen=True)
 class Seen:
-    """pods, node_pods: by node; node_pods are in the node's own network. nodes: address by name.
+    """With the addresses of one family, as URLs have them: IPv6 in brackets.
 
+    pods, node_pods: by node; node_pods are in the node's own network. nodes: address by name.
     service, load_balancer: addresses; the latter is empty where there is none.
     """
 
+    family: str
     nodes: Mapping[str, str]
     pods: Mapping[str, Pod]
     node_pods: Mapping[str, Pod]
@@ -43,22 +45,38 @@ def missing(items: Sequence[Item], nodes: Sequence[str], *, balanced: bool) -> I
         yield "the load balancer has no address"
 
 
-def read(items: Sequence[Item], nodes: Sequence[Item]) -> Seen:
-    """items: pods and services, of which nothing is missing any more. nodes: as the API server gives them."""
+def read(items: Sequence[Item], nodes: Sequence[Item]) -> list[Seen]:
+    """Once for each family of the cluster, the first one first. nodes: as the API server gives them.
+
+    items: pods and services, of which nothing is missing any more.
+    """
+    return [_read(items, nodes, family) for family in _service(items)["spec"]["ipFamilies"]]
+
+
+def _read(items: Sequence[Item], nodes: Sequence[Item], family: str) -> Seen:
     service = _service(items)
     return Seen(
-        nodes={node["metadata"]["name"]: _internal(node) for node in nodes},
-        pods=_pods(items, "pod"),
-        node_pods=_pods(items, "node"),
-        service=service["spec"]["clusterIP"],
+        family=family,
+        nodes={node["metadata"]["name"]: _of(family, _internal(node)) for node in nodes},
+        pods=_pods(items, "pod", family),
+        node_pods=_pods(items, "node", family),
+        service=_of(family, service["spec"]["clusterIPs"]),
         node_port=service["spec"]["ports"][0]["nodePort"],
-        load_balancer=_balancer(service),
+        load_balancer=_of(family, _balancer(service)),
     )
 
 
-def _pods(items: Sequence[Item], app: str) -> dict[str, Pod]:
+def _of(family: str, addresses: Sequence[str]) -> str:
+    """The first one of the family, for a URL; empty where there is none."""
+    found = next((each for each in addresses if (":" in each) == (family == "IPv6")), "")
+    return f"[{found}]" if ":" in found else found
+
+
+def _pods(items: Sequence[Item], app: str, family: str = "IPv4") -> dict[str, Pod]:
     return {
-        item["spec"]["nodeName"]: Pod(item["metadata"]["name"], item["status"]["podIP"])
+        item["spec"]["nodeName"]: Pod(
+            item["metadata"]["name"], _of(family, [each["ip"] for each in item["status"]["podIPs"]])
+        )
         for item in items
         if item["kind"] == "Pod" and item["metadata"].get("labels", {}).get("app") == app and _ready(item)
     }
@@ -72,10 +90,10 @@ def _service(items: Sequence[Item]) -> Item:
     return next((item for item in items if item["kind"] == "Service"), {})
 
 
-def _balancer(service: Item) -> str:
+def _balancer(service: Item) -> list[str]:
     entries = service.get("status", {}).get("loadBalancer", {}).get("ingress", [])
-    return next((entry["ip"] for entry in entries if "ip" in entry), "")
+    return [entry["ip"] for entry in entries if "ip" in entry]
 
 
-def _internal(node: Item) -> str:
-    return next((each["address"] for each in node["status"]["addresses"] if each["type"] == "InternalIP"), "")
+def _internal(node: Item) -> list[str]:
+    return [each["address"] for each in node["status"]["addresses"] if each["type"] == "InternalIP"]
