@@ -10,6 +10,8 @@ from functools import cached_property
 from pathlib import Path
 
 from ansible_collections.ohmykube.cluster.plugins.module_utils import requirements
+from ansible_collections.ohmykube.cluster.plugins.module_utils.addons.sets import artifact as addon_artifact
+from ansible_collections.ohmykube.cluster.plugins.module_utils.addons.sets import members
 from ansible_collections.ohmykube.cluster.plugins.module_utils.cache import Cache
 from ansible_collections.ohmykube.cluster.plugins.module_utils.cache_entry import Entry
 from ansible_collections.ohmykube.cluster.plugins.module_utils.catalogue import Artifact, Catalogue
@@ -124,10 +126,14 @@ class CachedArtifacts:
         return Puller(self.root / "images", connect, self.offline).pull(references, arch, on_step)
 
     def wanted(self, cluster: Cluster) -> list[Artifact]:
-        """Every package and manifest of a cluster, and what is nothing but images."""
+        """Every package and manifest of a cluster, and what is nothing but images; its add-ons too."""
         spec = cluster.as_data()["spec"]
         names = [*requirements.packages(spec), *requirements.manifests(spec), *requirements.images(spec)]
-        return [self.catalogue.artifact(item["component"], architecture(), item["version"]) for item in names]
+        addons = [addon_artifact(addon, self.catalogue, architecture()) for addon in members(spec["addons"])]
+        return [
+            *(self.catalogue.artifact(item["component"], architecture(), item["version"]) for item in names),
+            *addons,
+        ]
 
     def defaults(self) -> list[Artifact]:
         """Everything in the catalogue, in the version that is meant where none is named."""

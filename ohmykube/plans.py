@@ -1,5 +1,6 @@
 """What the verbs do, as lists of phases: the five-minute tour starts here."""
 
+from ohmykube.phases.addons import ApplyAddons
 from ohmykube.phases.artifacts import FetchArtifacts, FetchImages
 from ohmykube.phases.bake import KeepMachineImage, PrepareNodes
 from ohmykube.phases.base import Phase, Together
@@ -52,6 +53,11 @@ DOWN: tuple[Phase, ...] = (
     DeleteMachines(),
     CleanUp(),
 )
+
+
+def addons(*, force: bool = False) -> tuple[Phase, ...]:
+    """force: lose the data of those that go."""
+    return Preflight(), RecordWish(), Together((FetchArtifacts(), FetchImages())), ApplyAddons(force)
 
 
 def load(wish: Load) -> tuple[Phase, ...]:

@@ -1,8 +1,10 @@
 """The only import of ansible_runner."""
 
 import os
+import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,12 +70,10 @@ class AnsiblePlaybooks:
     ) -> int:
         """See `ohmykube.phases.base.Playbooks`. Nothing secret is passed: runner writes all it is given to disk."""
         import ansible_runner
-        from ansible_runner.utils import signal_handler
 
-        interrupted = signal_handler() or (lambda: False)  # runner's own, which it has in the main thread alone
         folder = self.folder.new_run(playbook)
         listener = _Listener(on_step, folder)
-        with sockets(self.folder.path) as control:
+        with sockets(self.folder.path) as control, _signals() as interrupted:
             self._prepare(folder, control)
             result = ansible_runner.run(
                 private_data_dir=str(folder),
@@ -93,7 +93,10 @@ class AnsiblePlaybooks:
                 quiet=True,
             )
         if result.status == "canceled":
-            raise (not interrupted() and stop()) or KeyboardInterrupt
+            error = None if interrupted() else stop()
+            if error:
+                error.context.setdefault("log", str(folder))
+            raise error or KeyboardInterrupt
         raise_all(listener.errors)
         if result.status != "successful":
             raise OhmykubeError(
@@ -120,6 +123,23 @@ class AnsiblePlaybooks:
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
             "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
         }
+
+
+@contextmanager
+def _signals() -> Iterator[Callable[[], bool]]:
+    """Runner's handlers, which end a playbook at Ctrl-C; it would leave them behind, where nobody asks them.
+
+    Yields whether a signal has come. Only the main thread can have them.
+    """
+    from ansible_runner.utils import signal_handler
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    interrupted = signal_handler()
+    try:
+        yield interrupted or (lambda: False)
+    finally:
+        for number, handler in before.items() if interrupted else ():
+            signal.signal(number, handler)
 
 
 class _Listener:

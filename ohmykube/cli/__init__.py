@@ -27,6 +27,7 @@ VERBS = {
     "doctor": ("doctor", "Find what is wrong, and mend it."),
     "logs": ("logs", "Collect all that a bug report needs, without secrets."),
     "chaos": ("chaos", "Make nodes fail for a while, and heal them."),
+    "addon": ("addon", "Add-ons of a cluster: built in, or of your own."),
     "load": ("load", "Bring images of this computer to the nodes."),
     "image": ("image", "Container images kept for clusters."),
     "cache": ("cache", "Packages kept for clusters."),

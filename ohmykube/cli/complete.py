@@ -33,5 +33,29 @@ def versions(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> l
     return [version for version in Catalogue.load(()).versions("kubeadm") if version.startswith(incomplete)]
 
 
+def addons(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[Any]:
+    """Those that are built in, and folders."""
+    from ansible_collections.ohmykube.cluster.plugins.module_utils.addons.definition import builtin
+    from click.shell_completion import CompletionItem
+
+    taken = _words(ctx.params.get("names"))
+    found = [name for name in builtin() if name.startswith(incomplete) and name not in taken]
+    return found or [CompletionItem(incomplete, type="dir")]
+
+
+def enabled_addons(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    """As the cluster that is meant has them."""
+    from ohmykube.errors import OhmykubeError
+    from ohmykube.store.home import Home
+
+    home, taken = Home.from_environment(), _words(ctx.params.get("names"))
+    name = ctx.params.get("name") or ctx.find_root().params.get("name") or home.current() or "ohmykube"
+    try:
+        state = home.cluster(name).read_state()
+    except OhmykubeError:
+        return []
+    return [each for each in (state.addons if state else ()) if each.startswith(incomplete) and each not in taken]
+
+
 def _words(value: Any) -> tuple[str, ...]:
     return value if isinstance(value, tuple) else ()

@@ -19,6 +19,7 @@ from ohmykube.model.machines import wanted
 from ohmykube.model.members import with_gaps
 from ohmykube.model.parts import hook_seconds
 from ohmykube.model.spec import Cluster
+from ohmykube.model.validate import Problem
 from ohmykube.phases.base import Context, Event, Events
 from ohmykube.providers import lookup
 from ohmykube.providers.base import Provider, ProviderContext
@@ -147,7 +148,7 @@ class Session:
         own = kubeadm_files.read(layers, beside)
         try:
             versions = self.artifacts.catalogue.versions("kubeadm")
-            cluster = load.validated(layers, versions, partial(paths.resolved, beside))
+            cluster = load.validated(layers, versions, partial(_complete, beside))
         except OhmykubeError as error:
             raise_all([*each(error), *own.problems])
             raise
@@ -259,6 +260,13 @@ class Session:
     def _recorded_catalogues(self) -> tuple[str, ...]:
         state = self.home.cluster(self.name).read_state()
         return state.catalogues if state else ()
+
+
+def _complete(folder: Path, cluster: Cluster, problems: list[Problem]) -> Cluster:
+    """With what the files say that lie beside the cluster file."""
+    from ohmykube import addons
+
+    return addons.resolved(folder, paths.resolved(folder, cluster, problems), problems)
 
 
 def user_kubeconfig() -> Path:

@@ -17,6 +17,8 @@ def complete(cluster: Cluster) -> dict[str, Any]:
     """The file as `up` could be given it: without what was read of other files."""
     spec = (data := cluster.as_data())["spec"]
     del spec["kubeadm"]["read"]
+    for addon in spec["addons"]:
+        del addon["files"]
     for part in (spec, spec["controlPlane"], *spec["workers"], *spec["hosts"]):
         for each in (*part["files"], *(hook for hooks in part["hooks"].values() for hook in hooks)):
             del each["sum"]
@@ -61,6 +63,8 @@ def _given(layers: Document, path: Path) -> bool:
                 return False
             here = here[key]
         elif isinstance(here, list):
+            if int(key) >= len(here):
+                return False
             here = here[int(key)]
     return True
 

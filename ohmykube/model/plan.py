@@ -13,8 +13,8 @@ from ohmykube.model.spec import Cluster, Host, Spec
 
 Action = Literal["create", "start", "remove", "mark", "place", "restore", "run", "change"]
 _MARKS = ("labels", "annotations", "taints")
-# Keys of the specification that other steps speak of: machines, marks, files, hooks, and what kubeadm's files say.
-_TOLD = frozenset({"workers", "controlPlane", "hosts", "files", "hooks", "read"})
+# Keys of the specification that other steps speak of: machines, marks, files, hooks, add-ons, what kubeadm's files say.
+_TOLD = frozenset({"workers", "controlPlane", "hosts", "files", "hooks", "read", "addons"})
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,7 @@ def _changes(before: Cluster, wish: Cluster) -> Iterator[Step]:
     for _, part in parts(wish):
         if _called(part) in was_there:
             yield from _custom(_called(part), was_there[_called(part)], part)
+    yield from _addons(before.spec, wish.spec)
     for path, was, now in _differences(old, new):
         yield Step("change", path, f"{_shown(was)} -> {_shown(now)}")
     for kind in changed_documents(before, wish):
@@ -88,6 +89,16 @@ def _custom(where: str, was: Part, now: Part) -> Iterator[Step]:
         for hook in hooks:
             if (hook.name, hook.identity) not in ran:
                 yield Step("run", where, f"run hook {hook.name} ({moment})")
+
+
+def _addons(was: Spec, now: Spec) -> Iterator[Step]:
+    before, after = ({addon.name: addon for addon in spec.addons} for spec in (was, now))
+    for name, addon in after.items():
+        if name not in before:
+            yield Step("change", "spec.addons", f"{name} comes")
+        elif addon.files != before[name].files:
+            yield Step("change", "spec.addons", f"{name}, whose files have changed")
+    yield from (Step("change", "spec.addons", f"{name} goes") for name in before if name not in after)
 
 
 def _called(part: Part) -> str:

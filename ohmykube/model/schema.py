@@ -16,7 +16,7 @@ _FILLED_IN = {
 def schema() -> dict[str, Any]:
     made = Cluster.model_json_schema(by_alias=True)
     parts = made["$defs"]
-    for name, field in (("Kubeadm", "read"), ("Hook", "sum"), ("NodeFile", "sum")):
+    for name, field in (("Kubeadm", "read"), ("Hook", "sum"), ("NodeFile", "sum"), ("AddonWish", "files")):
         del parts[name]["properties"][field]  # written by ohmykube
     del parts["Spec"]["properties"]["kubeadm"]["default"]["read"], parts["KubeadmRead"]
     for name, part in (("Cluster", made), *parts.items()):

@@ -5,7 +5,7 @@ Field names are the file's own keys in snake case; `podCIDR` and its like carry 
 
 import platform
 import re
-from ipaddress import ip_network
+from ipaddress import IPv4Address, ip_address, ip_network
 from itertools import count, islice
 from typing import Annotated, Any, Literal
 
@@ -82,8 +82,6 @@ def _check_pools(value: str) -> str:
 
 
 def _check_pool(value: str) -> str:
-    from ipaddress import ip_address
-
     if value in ("auto", ""):
         return value
     try:
@@ -103,8 +101,6 @@ def _bytes(value: object) -> int:
 
 
 def _check_address(value: str) -> str:
-    from ipaddress import IPv4Address
-
     try:
         return value if value == "auto" else str(IPv4Address(value))
     except ValueError as error:
@@ -241,6 +237,18 @@ class Registry(Model):
     mirrors: tuple[str, ...] = ()
 
 
+class AddonWish(Model):
+    """An add-on that is built in, or with `path`, a folder of your own."""
+
+    name: Annotated[str, AfterValidator(check_name)]
+    path: str = ""
+    files: dict[str, str] = {}  # what is in the folder, written by ohmykube, so that no later verb depends on it
+
+
+def _named(value: object) -> object:
+    return {"name": value} if isinstance(value, str) else value
+
+
 class Metadata(Model):
     name: Name
 
@@ -260,6 +268,7 @@ class Spec(Model):
     registries: dict[str, Registry] = {}
     hooks: Hooks = Hooks()
     files: tuple[NodeFile, ...] = ()
+    addons: tuple[Annotated[AddonWish, BeforeValidator(_named, json_schema_input_type=str | AddonWish)], ...] = ()
     vars: dict[str, Any] = {}
 
 
@@ -272,6 +281,10 @@ class Cluster(Model):
     @property
     def name(self) -> str:
         return self.metadata.name
+
+    @property
+    def addon_names(self) -> tuple[str, ...]:
+        return tuple(addon.name for addon in self.spec.addons)
 
     @property
     def image_name(self) -> str:

@@ -19,5 +19,6 @@ class InstallKubernetes:
             context.changed += context.playbooks.run(
                 "site", lambda node, text: context.step(self.title, text, node), stop=stop
             )
-        context.state = replace(context.state, ready=datetime.now(UTC).isoformat(timespec="seconds"), adding=())
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        context.state = replace(context.state, ready=now, adding=(), addons=context.cluster.addon_names)
         context.folder.write_state(context.state)

@@ -24,6 +24,8 @@ class RecordWish:
         context.cluster = sources.keep(context.cluster, context.folder.sources)
         context.folder.write_spec(context.cluster.as_data())
         sources.forget(context.cluster, context.folder.sources)
+        known = dict.fromkeys([*context.state.addons, *context.cluster.addon_names])
+        context.state = replace(context.state, addons=tuple(known))
         ssh.generate_key(context.folder.identity_file, f"ohmykube {context.cluster.name}")
         save(context)
 

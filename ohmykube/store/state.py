@@ -31,7 +31,7 @@ class State:
     """`ready`: when the API last confirmed the whole cluster (ISO 8601, UTC); empty while it never did.
 
     `adding`: nodes of an `add` that has not come to its end. `api_address`: what several control planes
-    share, unless the wish names one.
+    share, unless the wish names one. `addons`: those that may be in the cluster.
     """
 
     cluster: str
@@ -42,6 +42,7 @@ class State:
     ready: str = ""
     adding: tuple[str, ...] = ()
     api_address: str = ""
+    addons: tuple[str, ...] = ()
 
     def as_data(self) -> dict[str, Any]:
         return {
@@ -54,6 +55,7 @@ class State:
             "catalogues": list(self.catalogues),
             "ready": self.ready,
             "adding": list(self.adding),
+            "addons": list(self.addons),
             "machines": [_record_data(record) for record in self.machines],
         }
 
@@ -77,6 +79,7 @@ class State:
                 catalogues=tuple(data["catalogues"]),
                 ready=data["ready"],
                 adding=tuple(data.get("adding", ())),  # older versions had none
+                addons=tuple(data.get("addons", ())),  # older versions had none
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise OhmykubeError(

@@ -101,7 +101,9 @@ def _mounts() -> Iterator[str]:
 
 
 def _cgroups() -> Iterator[str]:
-    yield from _out("find", "/sys/fs/cgroup", "-type", "d").splitlines()
+    """Of machines: those of whatever else runs on the computer come and go."""
+    found = _out("find", "/sys/fs/cgroup", "-type", "d").splitlines()
+    yield from (path for path in found if _NAME.search(path) or "kubepods" in path)
 
 
 def _folders() -> Iterator[str]:

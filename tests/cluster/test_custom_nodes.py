@@ -160,7 +160,8 @@ def test_what_the_kubeadm_files_say_is_so(made: Site) -> None:
     """Asked of those whom it concerns: the API server, its pod and its certificate, the kubelets, kube-proxy."""
     for name, node in made.nodes.items():
         assert node["status"]["capacity"]["pods"] == "77"
-        assert made.run(name, "curl", "-s", "http://127.0.0.1:10249/proxyMode") == "iptables"
+        mode = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:10249/proxyMode').read().decode())"
+        assert made.run(name, "python3", "-c", mode) == "iptables\n"
         kubelet = made.run(name, "sh", "-c", "tr '\\0' ' ' </proc/$(systemctl show -P MainPID kubelet)/cmdline")
         assert f"--v={4 if name == PLANE else 3} " in kubelet
     pods = made.bundle.items(made.kubeconfig, "pods", "--namespace", "kube-system")

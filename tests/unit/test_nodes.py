@@ -23,7 +23,7 @@ def target(sshd: Sshd, tmp_path: Path) -> Iterator[SshTarget]:
 
 def test_a_module_answers_with_what_it_returns(target: SshTarget) -> None:
     seen = nodes.ask(target, "cluster_smoke", check_mode=True, timeout=30)
-    assert seen == {"changed": False, "checks": [], "table": [], "load_balancer": ""}
+    assert seen == {"changed": False, "checks": [], "table": [], "load_balancers": []}
 
 
 def test_the_modules_own_error_comes_back(target: SshTarget) -> None:

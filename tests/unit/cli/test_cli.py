@@ -45,6 +45,7 @@ def test_every_verb_has_help_with_an_example(run):
         "image": ("list", "add", "pull", "rm", "export"),
         "cache": ("list",),
         "config": ("show", "validate", "schema"),
+        "addon": ("list", "enable", "disable", "status"),
     }
     for verb in [*VERBS, *ALIASES]:
         code, out, _ = run(verb, "--help")

@@ -58,13 +58,15 @@ def test_only_one_that_is_there_is_chosen(run, kubeconfig):
         (("delete", "dev-worker-1", ""), ["dev-worker-2"]),
         (("delete", "--name", "dev-2", ""), []),
         (("shell", "dev-w"), ["dev-worker-1", "dev-worker-2"]),
+        (("addon", "enable", "metrics-server", "c"), ["cert-manager", "contour"]),
+        (("addon", "disable", ""), ["hello"]),
     ],
 )
 def test_bash_offers_what_is_there(run, words, offered):
     folder = made("dev")
     made("dev-2")
     records = [MachineRecord(f"dev-worker-{number}", "worker", "worker") for number in (1, 2)]
-    folder.write_state(State(cluster="dev", provider="static", machines=tuple(records)))
+    folder.write_state(State(cluster="dev", provider="static", machines=tuple(records), addons=("hello",)))
     Home.from_environment().choose("dev")
     assert _completed(run("completion", "bash")[1], words) == offered
 

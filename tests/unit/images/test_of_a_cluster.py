@@ -11,7 +11,7 @@ from ohmykube.errors import OhmykubeError
 from ohmykube.images import registry as module
 from ohmykube.images.pull import Puller, Repository
 from ohmykube.model import load
-from ohmykube.model.spec import Cluster
+from ohmykube.model.spec import AddonWish, Cluster
 from tests.unit.images.registry import Registry
 
 VERSION = "v1.36.4"
@@ -81,3 +81,18 @@ def test_a_registry_that_cannot_be_reached_is_asked_once(tmp_path: Path) -> None
     pulled = Puller(tmp_path / "images", connect).pull(names, "amd64", steps)
     assert asked == [GONE, "127.0.0.1:2/other"]
     assert [error.context["image"] for error in pulled.errors] == names
+
+
+def test_add_ons_are_fetched_with_the_rest(artifacts: Callable[..., CachedArtifacts], cluster: Cluster) -> None:
+    own = {
+        "addon.yml": "images: [own:v1]",
+        "pod.yml": "{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {image: b:v1}}",
+    }
+    wishes = (AddonWish(name="metrics-server"), AddonWish(name="own", files=own))
+    wish = cluster.model_copy(update={"spec": cluster.spec.model_copy(update={"addons": wishes})})
+    some = artifacts("kube:v1", offline=True)
+    (error,) = some.missing(wish)
+    assert "package metrics_server v0.9.0 (any)" in error.message
+    for image in ("registry.k8s.io/metrics-server/metrics-server:v0.9.0", "own:v1", "b:v1"):
+        assert f"image {image}" in error.message
+    assert "metrics" not in some.missing(cluster)[0].message

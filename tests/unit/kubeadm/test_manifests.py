@@ -66,18 +66,16 @@ LOCAL = yaml.safe_dump_all(
 
 
 def test_flannel_as_data():
-    config, daemon = yaml.safe_load_all(
-        manifests.flannel(FLANNEL, pod_cidr="10.9.0.0/16", can_reach="1.2.3.4", backend="host-gw")
-    )
+    config, daemon = yaml.safe_load_all(manifests.flannel(FLANNEL, pod_cidr="10.9.0.0/16", backend="host-gw"))
     assert json.loads(config["data"]["net-conf.json"]) == {
         "Network": "10.9.0.0/16",
         "Backend": {"Type": "host-gw", "Port": 1},
     }
-    assert daemon["spec"]["template"]["spec"]["containers"][0]["args"] == ["--ip-masq", "--iface-can-reach=1.2.3.4"]
+    assert daemon["spec"]["template"]["spec"]["containers"][0]["args"] == ["--ip-masq", "--iface=$(HOST_ADDRESS)"]
 
 
 def test_flannel_of_both_families():
-    made = manifests.flannel(FLANNEL, pod_cidr="10.9.0.0/16,fd01::/56", can_reach="", backend="vxlan")
+    made = manifests.flannel(FLANNEL, pod_cidr="10.9.0.0/16,fd01::/56", backend="vxlan")
     config, _ = yaml.safe_load_all(made)
     network = json.loads(config["data"]["net-conf.json"])
     assert (network["Network"], network["IPv6Network"], network["EnableIPv6"]) == ("10.9.0.0/16", "fd01::/56", True)
@@ -95,11 +93,10 @@ def test_local_path_as_data():
 
 
 def test_flannel_needs_no_service_where_it_knows_the_api_server():
-    made = manifests.flannel(
-        FLANNEL, pod_cidr="10.9.0.0/16", can_reach="", backend="vxlan", api_server="dev.internal:6443"
-    )
+    made = manifests.flannel(FLANNEL, pod_cidr="10.9.0.0/16", backend="vxlan", api_server="dev.internal:6443")
     _, daemon = yaml.safe_load_all(made)
     assert daemon["spec"]["template"]["spec"]["containers"][0]["env"] == [
+        {"name": "HOST_ADDRESS", "valueFrom": {"fieldRef": {"fieldPath": "status.hostIP"}}},
         {"name": "KUBERNETES_SERVICE_HOST", "value": "dev.internal"},
         {"name": "KUBERNETES_SERVICE_PORT", "value": "6443"},
     ]
@@ -107,7 +104,7 @@ def test_flannel_needs_no_service_where_it_knows_the_api_server():
 
 def test_pods_of_a_node_come_after_its_network():
     """flannel configures the container runtime when it has a subnet, with upstream's own command."""
-    _, daemon = yaml.safe_load_all(manifests.flannel(FLANNEL, pod_cidr="10.9.0.0/16", can_reach="", backend="vxlan"))
+    _, daemon = yaml.safe_load_all(manifests.flannel(FLANNEL, pod_cidr="10.9.0.0/16", backend="vxlan"))
     pod = daemon["spec"]["template"]["spec"]
     assert [container["name"] for container in pod["initContainers"]] == ["install-cni-plugin"]
     (main,) = pod["containers"]
@@ -119,7 +116,7 @@ def test_pods_of_a_node_come_after_its_network():
 
 
 def test_add_ons_are_seen_to_be_ready_at_once_and_live_as_upstream_says():
-    _, daemon = yaml.safe_load_all(manifests.flannel(FLANNEL, pod_cidr="10.9.0.0/16", can_reach="", backend="vxlan"))
+    _, daemon = yaml.safe_load_all(manifests.flannel(FLANNEL, pod_cidr="10.9.0.0/16", backend="vxlan"))
     (container,) = daemon["spec"]["template"]["spec"]["containers"]
     assert container["readinessProbe"] == {
         "httpGet": {"path": "/readyz"},
@@ -166,4 +163,4 @@ def test_a_pool_of_nonsense_is_refused(addresses):
 )
 def test_a_manifest_of_another_build_is_refused(text):
     with pytest.raises(OhmykubeError, match="not built as expected"):
-        manifests.flannel(text, pod_cidr="x", can_reach="y", backend="z")
+        manifests.flannel(text, pod_cidr="x", backend="z")

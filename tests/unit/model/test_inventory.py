@@ -146,7 +146,6 @@ def test_several_control_planes_are_found_at_the_address_that_they_share(tmp_pat
     assert made.variables["kubeadm_endpoint_address"] == shared
     assert made.variables["kubeadm_sans"] == [shared]
     assert made.variables["kubeadm_endpoint"] == "dev.ohmykube.internal:6443"
-    assert made.variables["flannel_interface_can_reach"] == "10.1.0.1"  # not what moves from one to another
 
 
 def test_one_control_plane_is_found_at_its_own_and_can_become_one_of_several(tmp_path):
@@ -183,3 +182,15 @@ def test_what_is_not_wanted_is_not_required(cluster):
     spec["network"] |= {"cni": "none", "loadBalancer": "none"}
     spec["storage"]["csi"] = "none"
     assert requirements.manifests(spec) == []
+
+
+def test_add_ons_are_told_where_there_are_any_or_were(cluster, tmp_path):
+    wish, seen = cluster.as_data(), state(cluster, tmp_path)
+    assert "addon_wanted" not in cluster_inventory.build(wish, seen).variables
+    wish["spec"]["addons"] = [{"name": "mine", "path": "/mine", "files": {"addon.yml": ""}}]
+    made = cluster_inventory.build(wish, {**seen, "addons": ["mine", "old"]}).variables
+    assert (made["addon_wanted"], made["addon_absent"]) == (wish["spec"]["addons"], ["old"])
+    assert made["addon_catalogues"] == ["/over.yml"]
+    del wish["spec"]["addons"]  # as an older version wrote it, or since the last one has gone
+    made = cluster_inventory.build(wish, {**seen, "addons": ["old"]}).variables
+    assert (made["addon_wanted"], made["addon_absent"]) == ([], ["old"])

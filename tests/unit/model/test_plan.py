@@ -121,3 +121,15 @@ def test_a_file_that_says_nothing_of_gaps_keeps_the_names_of_nodes():
     ]
     said = cluster("spec: {workers: [{name: worker, count: 1, absent: [2]}]}")
     assert with_gaps(said, before) == said
+
+
+def test_add_ons_that_come_change_and_go():
+    def has(*addons):
+        return cluster(f"spec: {{addons: [{', '.join(addons)}]}}")
+
+    old, new = "{name: own, path: /own, files: {addon.yml: a}}", "{name: own, path: /own, files: {addon.yml: b}}"
+    before = has("metrics-server", old)
+    assert steps(before, has(old, "metrics-server"), running(before)) == []
+    found = steps(before, has(new, "{name: other, path: /other}"), running(before))
+    assert {(step.action, step.what) for step in found} == {("change", "spec.addons")}
+    assert [step.detail for step in found] == ["own, whose files have changed", "other comes", "metrics-server goes"]

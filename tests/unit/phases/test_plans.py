@@ -8,8 +8,10 @@ import time
 import pytest
 
 from ohmykube.errors import ErrorGroup, OhmykubeError
+from ohmykube.model.spec import AddonWish
 from ohmykube.phases import base
 from ohmykube.phases.artifacts import FetchImages
+from ohmykube.phases.kubernetes import InstallKubernetes
 from ohmykube.phases.machines import MakeMachines, ReachMachines, RecordWish
 from ohmykube.phases.preflight import Preflight
 from ohmykube.phases.teardown import CleanUp, DeleteMachines, ResetMachines
@@ -154,8 +156,10 @@ def test_phases_together_all_finish_before_an_error_is_raised():
     assert sorted(done) == [2, 3]
 
 
-def test_ctrl_c_reaches_phases_that_run_together(context):
+def test_ctrl_c_reaches_phases_that_run_together(context, request):
     """Else it would wait for the last image to be pulled."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     ended = []
 
     class Endless:
@@ -208,3 +212,22 @@ def test_a_machine_that_does_not_run_any_more_is_not_waited_for(context, state, 
     with pytest.raises(OhmykubeError, match=f"dev-worker-1 does not run any more, but {words}") as caught:
         base.execute([ReachMachines()], context)
     assert caught.value.code == "machine.stopped"
+
+
+def test_add_ons_that_a_wish_no_longer_has_are_known_until_they_are_gone(context):
+    def wishes(*names):
+        spec = context.cluster.spec.model_copy(update={"addons": tuple(AddonWish(name=name) for name in names)})
+        context.cluster = context.cluster.model_copy(update={"spec": spec})
+
+    plan = (RecordWish(), InstallKubernetes())
+    wishes("metrics-server")
+    base.execute(plan, context)
+    assert context.folder.read_state().addons == ("metrics-server",)
+    wishes()
+    context.playbooks.fails = OhmykubeError("task.failed", "no")
+    with pytest.raises(OhmykubeError):
+        base.execute(plan, context)
+    assert context.folder.read_state().addons == ("metrics-server",)  # the next one takes it away
+    context.playbooks.fails = None
+    base.execute(plan, context)
+    assert context.folder.read_state().addons == ()

@@ -9,7 +9,7 @@ name: flannel_manifest
 short_description: Fit flannel's manifest to a cluster
 version_added: "0.1.0"
 author: ohmykube contributors (@ohmykube)
-description: Sets the pod network, the backend, and the interface by an address that it reaches.
+description: Sets the pod network, the backend, and the interface, which is that with the kubelet's address.
 options:
   _input:
     description: Upstream's manifest.
@@ -17,10 +17,6 @@ options:
     required: true
   pod_cidr:
     description: The pod network; for both families one of IPv4, a comma, and one of IPv6.
-    type: str
-    required: true
-  can_reach:
-    description: An address; the interface that leads there is used. Empty, flannel takes the default route's.
     type: str
     required: true
   backend:
@@ -36,7 +32,7 @@ options:
 EXAMPLES = r"""
 - name: Show it
   ansible.builtin.debug:
-    msg: "{{ text | ohmykube.cluster.flannel_manifest(pod_cidr='10.244.0.0/16', can_reach='', backend='vxlan') }}"
+    msg: "{{ text | ohmykube.cluster.flannel_manifest(pod_cidr='10.244.0.0/16', backend='vxlan') }}"
 """
 
 RETURN = r"""

@@ -44,12 +44,12 @@ def _predict(kubectl: Kubectl, path: str, validate: bool) -> list[str]:
 
 
 def _apply(kubectl: Kubectl, path: str, validate: bool, *, dry_run: bool) -> list[str]:
-    before = {_name(item): _stamp(item) for item in _present(kubectl, path)}
+    before = {named(item): _stamp(item) for item in _present(kubectl, path)}
     words = ["apply", "--server-side", "--force-conflicts", f"--field-manager={MANAGER}", f"--filename={path}"]
     words += ["--show-managed-fields", *(["--dry-run=server"] if dry_run else [])]
     words += [] if validate else ["--validate=ignore"]
     after = _objects(kubectl.text(*words, "--output=json", timeout=_APPLY_TIMEOUT))
-    return [_name(item) for item in after if before.get(_name(item)) != _stamp(item)]
+    return [named(item) for item in after if before.get(named(item)) != _stamp(item)]
 
 
 def _present(kubectl: Kubectl, path: str) -> list[dict[str, Any]]:
@@ -71,7 +71,7 @@ def _objects(output: str) -> list[dict[str, Any]]:
     return found
 
 
-def _name(item: Mapping[str, Any]) -> str:
+def named(item: Mapping[str, Any]) -> str:
     metadata = item["metadata"]
     return "/".join(part for part in (item["kind"], metadata.get("namespace", ""), metadata["name"]) if part)
 

@@ -14,7 +14,7 @@ from ansible_collections.ohmykube.cluster.plugins.module_utils.kubeadm_config.en
 API_PORT = 6443
 _IPVS = ("ip_vs", "ip_vs_rr", "ip_vs_wrr", "ip_vs_sh")  # what kube-proxy needs of the kernel
 # Roles that look things up in the catalogue.
-_FETCHING = ("cache_distribute", "containerd", "flannel", "kubeadm", "local_path", "metallb")
+_FETCHING = ("addon", "cache_distribute", "containerd", "flannel", "kubeadm", "local_path", "metallb")
 
 
 @dataclass(frozen=True)
@@ -66,10 +66,17 @@ def _common(cluster: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, A
         "cluster_csi": spec["storage"]["csi"],
         "cluster_load_balancer": network["loadBalancer"],
         "flannel_pod_cidr": network["podCIDR"],
-        "flannel_interface_can_reach": _plane(state["machines"]),
         "verify_nodes_ready": network["cni"] != "none",
         "metallb_address_pool": _of_families(state["addressPool"], network["podCIDR"]) if pool == "auto" else pool,
+        **_addons(spec, state),
     }
+
+
+def _addons(spec: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, Any]:
+    """Those that are wanted, and those that may be there and are not; none where there never were any."""
+    wanted = spec.get("addons", [])  # clusters of older versions have none
+    absent = sorted(set(state.get("addons", [])) - {addon["name"] for addon in wanted})
+    return {"addon_wanted": list(wanted), "addon_absent": absent} if wanted or absent else {}
 
 
 def _of_families(pool: str, pod_cidr: str) -> str:

@@ -17,6 +17,7 @@ DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 _WEBHOOKS = "ValidatingWebhookConfiguration"
 _PROBE_SECONDS = 1  # how often a starting add-on is asked whether it is ready; upstream's asks first after 5 or 10
 _STARTUP_SECONDS = 60  # until an add-on that has not started is started anew
+_HOST_ADDRESS = {"name": "HOST_ADDRESS", "valueFrom": {"fieldRef": {"fieldPath": "status.hostIP"}}}
 _SUBNET = "/run/flannel/subnet.env"
 
 
@@ -34,8 +35,8 @@ def without_tags(make: Callable[..., str]) -> Callable[..., str]:
     return made
 
 
-def flannel(text: str, *, pod_cidr: str, can_reach: str, backend: str, api_server: str = "") -> str:
-    """flannel for a pod network. can_reach: an address that the interface to use leads to; empty: flannel's guess.
+def flannel(text: str, *, pod_cidr: str, backend: str, api_server: str = "") -> str:
+    """flannel for a pod network, over the interface that has the kubelet's address.
 
     pod_cidr: of IPv4, or of IPv4 and IPv6 with a comma between.
     api_server: host:port; empty: the service's address, which kube-proxy must have prepared.
@@ -54,10 +55,9 @@ def flannel(text: str, *, pod_cidr: str, can_reach: str, backend: str, api_serve
             pod = item["spec"]["template"]["spec"]
             _network_before_ready(pod)
             _quick_probes(pod)
-            if host:
-                pod["containers"][0].setdefault("env", []).extend(direct)
-            if can_reach:
-                pod["containers"][0]["args"].append(f"--iface-can-reach={can_reach}")
+            (main,) = pod["containers"]
+            main.setdefault("env", []).extend([_HOST_ADDRESS, *(direct if host else [])])
+            main["args"].append("--iface=$(HOST_ADDRESS)")
 
     return _changed(text, change, kinds=("ConfigMap", "DaemonSet"))
 

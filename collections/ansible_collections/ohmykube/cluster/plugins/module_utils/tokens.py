@@ -22,25 +22,19 @@ _CA = "/etc/kubernetes/pki/ca.crt"
 _LETTERS = string.ascii_lowercase + string.digits
 
 
-def known_nodes(kubectl: Kubectl) -> dict[str, dict[str, Any]]:
-    """What the API server has of each, by name."""
-    return {item["metadata"]["name"]: item for item in patiently(lambda: kubectl.items("nodes"), timeout=60)}
-
-
-def missing_nodes(
-    known: Mapping[str, dict[str, Any]], nodes: Mapping[str, str], unjoined: Sequence[str] = ()
-) -> list[str]:
+def missing_nodes(kubectl: Kubectl, nodes: Mapping[str, str], unjoined: Sequence[str] = ()) -> list[str]:
     """Those that the API server does not call Ready at their address, and those that cannot be, whatever it believes.
 
     nodes: addresses by name; empty for any.
     """
-    ready = {name for name, item in known.items() if _ready(item) and nodes.get(name, "") in ("", *_addresses(item))}
+    there = {item["metadata"]["name"]: item for item in patiently(lambda: kubectl.items("nodes"), timeout=60)}
+    ready = {name for name, item in there.items() if _ready(item) and nodes.get(name, "") in ("", *_addresses(item))}
     return [node for node in nodes if node not in ready or node in unjoined]
 
 
 def forget_nodes(kubectl: Kubectl, nodes: Sequence[str]) -> list[str]:
     """Delete those that the API server knows; their names."""
-    known = known_nodes(kubectl)
+    known = {item["metadata"]["name"] for item in patiently(lambda: kubectl.items("nodes"), timeout=60)}
     gone = [node for node in nodes if node in known]
     if gone:
         kubectl.text("delete", "nodes", "--wait=false", *gone)

@@ -82,11 +82,6 @@ missing:
   type: list
   elements: str
   sample: [dev-worker-1]
-unknown:
-  description: Those of O(nodes) that the API server does not know at all.
-  returned: always
-  type: list
-  elements: str
 """
 
 import platform
@@ -126,7 +121,7 @@ def run(options: dict[str, Any], host: Host, *, check_mode: bool) -> dict[str, A
     if check_mode:
         needed = kubeadm.needs_init(timeout=options["timeout"])
         placed = kubeadm.place_pods(options["static_pods"], dry_run=True)
-        return {"changed": bool(old) or needed or placed, "missing": [], "unknown": []}
+        return {"changed": bool(old) or needed or placed, "missing": []}
     if old:
         moving.move_control_plane(host, kubeadm, options["config"], old, address)
     changed = _init(kubeadm, options) if not made else _keep(kubeadm, options)
@@ -134,10 +129,8 @@ def run(options: dict[str, Any], host: Host, *, check_mode: bool) -> dict[str, A
         moving.tell_cluster(kubeadm, Etcd(), old, address)
         named = (name for name, seen in options["nodes"].items() if seen == address.partition(",")[0])
         moving.settle(host, Kubectl(host), next(named, platform.node()), address)
-    known = tokens.known_nodes(Kubectl(host))
-    missing = tokens.missing_nodes(known, options["nodes"], options["unjoined"])
-    unknown = [name for name in options["nodes"] if name not in known]
-    return {"changed": bool(old) or changed, "missing": missing, "unknown": unknown}
+    missing = tokens.missing_nodes(Kubectl(host), options["nodes"], options["unjoined"])
+    return {"changed": bool(old) or changed, "missing": missing}
 
 
 def _init(kubeadm: Kubeadm, options: dict[str, Any]) -> bool:

@@ -23,8 +23,8 @@ options:
     default: []
   control_planes:
     description:
-      - Addresses of control planes that are to join, by name. What is left of them in etcd is taken out, and the
-        authorities' keys are kept in the cluster for them, encrypted.
+      - Addresses of those of O(unjoined) that are to be control planes, by name. What is left of them in etcd is taken
+        out, and the authorities' keys are kept in the cluster for them, encrypted.
     type: dict
     default: {}
   version:
