@@ -8,8 +8,8 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-TOP = Path(__file__).parents[1]
-sys.path[:0] = [str(TOP)]  # mkdocs loads a hook by its path
+TOP = Path(__file__).parents[2]
+sys.path[:0] = [str(TOP), str(TOP / "docs")]  # mkdocs loads a hook by its path
 
 from reference import generated  # noqa: E402
 
