@@ -100,7 +100,9 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def made(ohmykube: CommandLine, bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def made(
+    ohmykube: CommandLine, bundle: Bundle, machine_image: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Site]:
     before = computer.look()
     folder = tmp_path_factory.mktemp("custom")
     (folder / "tool").mkdir()
