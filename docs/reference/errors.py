@@ -49,8 +49,8 @@ def page() -> str:
             [f"`{code}`", plain(" / ".join(told.messages)), plain(" / ".join(told.hints))]
         )
     lines = [_INTRODUCTION]
-    for family, rows in sorted(families.items()):
-        lines += [f"## {plain(family)}", "", *table(["code", "says", "what to do"], rows)]
+    for family, rows in sorted(families.items(), key=lambda each: (each[0] == "*", each)):
+        lines += [f"## {'Several' if family == '*' else family}", "", *table(["code", "says", "what to do"], rows)]
     return "\n".join(lines)
 
 
@@ -108,7 +108,7 @@ def _given(call: ast.Call, names: Sequence[str]) -> dict[str, ast.expr]:
 
 def _of(given: dict[str, ast.expr], names: Sequence[str], scope: ast.AST) -> list[str]:
     texts = [text for name in names for text in _texts(given.get(name), scope, "…")]
-    return [text for text in texts if re.search(r"\w", text)]
+    return [re.sub(r"…(\s*…)+", "…", text) for text in texts if re.search(r"\w", text)]
 
 
 def _texts(node: ast.AST | None, scope: ast.AST, blank: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,6 +100,13 @@ def wrong(words: Sequence[str]) -> str:
             ctx, command = click.Context(found, ctx, info_name=name), found
     except click.UsageError as error:
         return error.format_message()
+
+
+def misnamed(texts: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """Place, command and reason of commands in the middle of a sentence that are none of ours."""
+    lines = [(place, line) for place, text in texts.items() for line in inline(text)]
+    calls = [(place, line, words) for place, line in lines for words in invocations(line)]
+    return [(place, line, why) for place, line, words in calls if (why := wrong(words))]
 
 
 def _check(param: click.Parameter, value: object, ctx: click.Context) -> None:

@@ -15,8 +15,18 @@ import pytest
 import yaml
 
 from ohmykube.model.schema import schema
-from reference import generated
-from tests.unit.docs.blocks import COLLECTION, DOCUMENTS, LANGUAGES, NEEDS, TOP, blocks, inline, invocations, wrong
+from tests.unit.docs.blocks import (
+    COLLECTION,
+    DOCUMENTS,
+    LANGUAGES,
+    NEEDS,
+    TOP,
+    blocks,
+    inline,
+    invocations,
+    misnamed,
+    wrong,
+)
 
 BLOCKS = [block for document in DOCUMENTS for block in blocks(document)]
 RUN = [block for block in BLOCKS if block.language == "console" and not block.needs]
@@ -40,11 +50,9 @@ def test_commands_of_ours_are_ones_that_there_are(block):
 
 
 def test_commands_in_the_middle_of_a_sentence_are_ones_that_there_are():
-    texts = {str(document): document.read_text() for document in DOCUMENTS if document != MISTAKES} | generated()
-    lines = [(place, line) for place, text in texts.items() for line in inline(text)]
-    assert len(lines) > 100
-    calls = [(place, line, words) for place, line in lines for words in invocations(line)]
-    assert [(place, line, why) for place, line, words in calls if (why := wrong(words))] == []
+    texts = {str(document): document.read_text() for document in DOCUMENTS if document != MISTAKES}
+    assert len([line for text in texts.values() for line in inline(text)]) > 30
+    assert misnamed(texts) == []
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from ohmykube.cli.man import roff
 from ohmykube.cli.pages import EXIT_CODES, pages
 from ohmykube.model.schema import schema
 from reference import errors, generated, plugins, roles
-from tests.unit.docs.blocks import COLLECTION, DOCUMENTS, TOP, inline, wrong
+from tests.unit.docs.blocks import COLLECTION, DOCUMENTS, TOP, inline, misnamed, wrong
 
 SAID = re.compile(r"(?:OhmykubeError|Finding)\(\s*(?:code=)?\"([^\"]+)\"")
 
@@ -134,6 +134,11 @@ def test_hints_name_commands_that_there_are():
     lines = [line for told in errors.codes().values() for hint in told.hints for line in inline(hint)]
     assert len(lines) > 50
     assert [(line, why) for line in lines if (why := wrong(line.split()[1:]))] == []
+
+
+def test_commands_in_the_middle_of_a_sentence_are_ones_that_there_are(made):
+    assert sum(1 for text in made.values() for _ in inline(text)) > 50
+    assert misnamed(made) == []
 
 
 def test_nothing_generated_is_kept(made):
