@@ -16,8 +16,9 @@ from ansible_collections.ohmykube.cluster.plugins.module_utils.addons.definition
 from ansible_collections.ohmykube.cluster.plugins.module_utils.addons.order import dependents, unknown
 
 from ohmykube.errors import OhmykubeError, each
-from ohmykube.model.spec import AddonWish, Cluster, check_name
+from ohmykube.model.spec import AddonWish, Cluster
 from ohmykube.model.validate import Problem
+from ohmykube.model.values import check_name
 
 __all__ = ["Addon", "builtin", "disabled", "enabled", "members", "resolved"]
 

@@ -28,7 +28,8 @@ def plain(text: str) -> str:
 def ansible(text: str | Sequence[str]) -> str:
     """Ansible's own markup as Markdown."""
     words = text if isinstance(text, str) else " ".join(text)
-    words = re.sub(r"[CVEOP]\((.+?)\)(?![)`])", r"`\1`", words)
+    words = re.sub(r"P\((.+?)#\w+\)", r"`\1`", words)
+    words = re.sub(r"[CVEO]\((.+?)\)(?![)`])", r"`\1`", words)
     words = re.sub(r"B\((.+?)\)", r"**\1**", re.sub(r"I\((.+?)\)", r"*\1*", words))
     words = re.sub(r"L\((.+?), *(.+?)\)", r"[\1](\2)", re.sub(r"U\((.+?)\)", r"<\1>", words))
     return re.sub(r"M\((.+?)\)|R\((.+?),.+?\)", lambda found: f"`{found[1] or found[2]}`", words)

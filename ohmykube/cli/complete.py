@@ -26,6 +26,13 @@ def nodes(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[
     return [node for node in known if node.startswith(incomplete) and node not in taken]
 
 
+def profiles(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    from ohmykube.store.home import Home
+
+    files = Home.from_environment().profiles.glob("*.yaml")
+    return sorted(file.stem for file in files if file.stem.startswith(incomplete))
+
+
 def versions(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
     """Of Kubernetes, as the catalogue has them."""
     from ansible_collections.ohmykube.cluster.plugins.module_utils.catalogue import Catalogue

@@ -7,7 +7,7 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -55,7 +55,8 @@ def usage_error(argv: Sequence[str], error: click.ClickException) -> int:
     elif ctx and isinstance(error, click.exceptions.NoArgsIsHelpError):
         click.echo(ctx.get_help(), err=True)
         return problem.exit_code
-    _print_error(problem, verbose=False)
+    with click.Context(click.Command("ohmykube"), color=colour(no_color="--no-color" in argv)).scope():
+        _print_error(problem, verbose=False)
     return problem.exit_code
 
 
@@ -70,7 +71,12 @@ def progress(settings: "Settings") -> "Events":
         return _json_event
     if settings.quiet:
         return _silent
-    return _Lines(verbose=settings.verbose > 0)
+    return _Lines(verbose=settings.verbose > 0, colour=colour(no_color=settings.no_color))
+
+
+def colour(*, no_color: bool) -> bool | None:
+    """What click is told: False for none, None for what the stream can show."""
+    return False if no_color or os.environ.get("NO_COLOR") else None
 
 
 def _silent(event: "Event") -> None:
@@ -93,8 +99,9 @@ class LogNotes(logging.Handler):
 class _Lines:
     """One line when a phase ends; steps where they are asked for, or on a terminal in place."""
 
-    def __init__(self, *, verbose: bool) -> None:
+    def __init__(self, *, verbose: bool, colour: bool | None) -> None:
         self.verbose = verbose
+        self.colour = colour  # threads tell of what they do, and click's context is not theirs
         self.live = sys.stderr.isatty() and not verbose and not os.environ.get("CI")
 
     def __call__(self, event: "Event") -> None:
@@ -113,7 +120,8 @@ class _Lines:
                 self._line(f"  {words}")
 
     def _line(self, text: str) -> None:
-        click.echo(("\r\033[K" if self.live else "") + text, err=True)
+        click.echo("\r\033[K" if self.live else "", err=True, nl=False)
+        click.echo(text, err=True, color=self.colour)
 
 
 def _json_event(event: "Event") -> None:
@@ -141,16 +149,21 @@ def _print_error(error: OhmykubeError, *, verbose: bool) -> None:
         click.echo(f"  log: {log}", err=True)
 
 
-def table(data: Any, columns: Sequence[str]) -> str:
+def table(data: Any, columns: Sequence[str], paint: Callable[[str, str], str | None] = lambda *_: None) -> str:
+    """paint: the colour of a cell, by its column and its text."""
     rows: list[Mapping[str, Any]] = data if isinstance(data, list) else []
     if not columns:
         return ""
     cells = [[column.upper() for column in columns]]
     cells += [[_cell(row.get(column)) for column in columns] for row in rows]
     widths = [max(len(row[index]) for row in cells) for index in range(len(columns))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells
-    )
+    lines = [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in cells]
+    for line, row in zip(lines, cells, strict=True):
+        line[-1] = row[-1]
+    for line in lines[1:]:
+        found = [paint(column, cell.rstrip()) for column, cell in zip(columns, line, strict=True)]
+        line[:] = [click.style(cell, fg=fg) if fg else cell for cell, fg in zip(line, found, strict=True)]
+    return "\n".join("  ".join(line).rstrip() for line in lines)
 
 
 def _cell(value: Any) -> str:

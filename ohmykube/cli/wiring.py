@@ -129,11 +129,34 @@ class Session:
 
     def resolved(self, file: Path | None, given: tuple[load.Given, ...]) -> tuple[Cluster, Document]:
         """It, and the layers that it comes from. Everything that is wrong in all files is told at once."""
-        from ohmykube import kubeadm_files
-
         document = self._document(file)
         named = document is not None and document.at(("metadata", "name")) is not None
         name = (self.settings.name or "") if named else self.name
+
+        def known(cluster: Cluster) -> Cluster:
+            folder = self.home.cluster(cluster.name)
+            return with_gaps(cluster, self.stored(folder)) if folder.exists() else cluster
+
+        return self._resolved(name, document, given, file.parent if file else Path(), known)
+
+    def begun(self, name: str, document: Document, given: tuple[load.Given, ...], beside: Path) -> Cluster:
+        """The cluster that document and flags describe, whatever clusters there are.
+
+        name: empty for the document's. beside: the folder that paths of the document count from.
+        """
+        return self._resolved(name, document, given, beside, lambda cluster: cluster)[0]
+
+    def _resolved(
+        self,
+        name: str,
+        document: Document | None,
+        given: tuple[load.Given, ...],
+        beside: Path,
+        known: Callable[[Cluster], Cluster],
+    ) -> tuple[Cluster, Document]:
+        """known: with what is known of a cluster that is there."""
+        from ohmykube import kubeadm_files
+
         defaults: dict[tuple[str | int, ...], str] = {
             ("spec", "kubernetesVersion"): self.artifacts.catalogue.default("kubeadm")
         }
@@ -144,7 +167,6 @@ class Session:
                 self.events(Event("note", "", why))
         by = self._named_by
         layers = load.layers(name, document=document, given=given, defaults=defaults, name_from=by)
-        beside = file.parent if file else Path()
         own = kubeadm_files.read(layers, beside)
         try:
             versions = self.artifacts.catalogue.versions("kubeadm")
@@ -152,8 +174,7 @@ class Session:
         except OhmykubeError as error:
             raise_all([*each(error), *own.problems])
             raise
-        folder = self.home.cluster(cluster.name)
-        cluster = own.into(with_gaps(cluster, self.stored(folder)) if folder.exists() else cluster)
+        cluster = own.into(known(cluster))
         raise_all([*own.problems, *kubeadm_files.problems(cluster, own)])
         for note in (*own.notes, *kubeadm_files.notes(cluster)):
             self.events(Event("note", "", note))
@@ -248,7 +269,7 @@ class Session:
 
     def _document(self, file: Path | None) -> Document | None:
         if file is not None:
-            return parse(_read(file), str(file))
+            return document_of(file)
         folder = self.home.cluster(self.name)
         return parse(folder.spec_file.read_text(), str(folder.spec_file)) if folder.exists() else None
 
@@ -260,6 +281,11 @@ class Session:
     def _recorded_catalogues(self) -> tuple[str, ...]:
         state = self.home.cluster(self.name).read_state()
         return state.catalogues if state else ()
+
+
+def document_of(file: Path) -> Document:
+    """A cluster file as it was written. Raises OhmykubeError `file.unreadable`, `file.syntax`."""
+    return parse(_read(file), str(file))
 
 
 def _complete(folder: Path, cluster: Cluster, problems: list[Problem]) -> Cluster:

@@ -106,6 +106,11 @@ class Home:
     def cache(self) -> Path:
         return self.path / "cache"
 
+    @property
+    def profiles(self) -> Path:
+        """Cluster files that somebody wants to begin others with: `<name>.yaml`."""
+        return self.path / "profiles"
+
     def cluster(self, name: str) -> ClusterFolder:
         return ClusterFolder(self.path / "clusters" / name)
 
