@@ -90,9 +90,21 @@ def test_the_changelog_is_well_formed(tmp_path):
 
 def test_the_changelog_speaks_of_the_version():
     version = yaml.safe_load((COLLECTION / "galaxy.yml").read_text())["version"]
-    assert version in yaml.safe_load((COLLECTION / "changelogs/changelog.yaml").read_text())["releases"]
+    releases = yaml.safe_load((COLLECTION / "changelogs/changelog.yaml").read_text())["releases"]
+    assert version in releases
     escaped = version.replace(".", "\\.")
     assert f"\n## v{escaped}\n" in (COLLECTION / "CHANGELOG.md").read_text()
+
+
+def test_the_changelog_names_every_module_and_plugin():
+    """What it misses, `antsibull-changelog release --reload-plugins` adds."""
+    releases = yaml.safe_load((COLLECTION / "changelogs/changelog.yaml").read_text())["releases"].values()
+    told = {"modules": [each for release in releases for each in release.get("modules", ())]}
+    for kind in ("filter", "inventory", "lookup"):
+        told[kind] = [each for release in releases for each in release.get("plugins", {}).get(kind, ())]
+    for kind, entries in told.items():
+        files = {path.stem for path in (COLLECTION / "plugins" / kind).glob("*.py")} - {"__init__"}
+        assert {each["name"] for each in entries} == files, kind
 
 
 def test_what_the_controller_needs_is_what_the_package_needs():
