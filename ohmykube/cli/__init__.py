@@ -33,6 +33,7 @@ VERBS = {
     "image": ("image", "Container images kept for clusters."),
     "cache": ("cache", "Packages kept for clusters."),
     "completion": ("completion", "Print what your shell needs to complete our words."),
+    "man": ("man", "Write manual pages."),
     "version": ("about", "Show versions of ohmykube and what it installs."),
 }
 ALIASES = {"ls": "list", "sh": "shell", "download-kubeconfig": "kubeconfig"}

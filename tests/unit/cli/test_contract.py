@@ -60,6 +60,7 @@ CALLS = {
     "cache import": "cache import FOLDER/cache.tar",
     "cache prune": "cache prune --keep-days 1",
     "completion": "completion bash",
+    "man": "man FOLDER/man1",
     "version": "version",
     "down": "down --force",
 }
