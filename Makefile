@@ -18,7 +18,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 COVERAGE := --cov --cov-report=term:skip-covered --cov-fail-under=85
 LINTS := ruff mypy ansible-lint sanity
 
-.PHONY: up test lint pytest $(LINTS) packages test-packages test-browser clean
+.PHONY: up test lint pytest $(LINTS) docs packages test-packages test-browser clean
 
 up: packages $(VENV)/installed
 	ohmykube up $(ARGS)
@@ -46,6 +46,9 @@ sanity: $(VENV)/installed-dev
 # (tests/conftest.py).
 pytest: $(VENV)/installed-dev
 	pytest --numprocesses auto --dist loadscope $(COVERAGE) $(ARGS)
+
+docs: $(VENV)/installed-dev
+	NO_MKDOCS_2_WARNING=1 mkdocs build
 
 packages:
 	@.ci/packages $(PACKAGES)

@@ -16,7 +16,8 @@ from ansible_collections.ohmykube.cluster.plugins.module_utils.addons.definition
 from ansible_collections.ohmykube.cluster.plugins.module_utils.addons.order import dependents, unknown
 
 from ohmykube.errors import OhmykubeError, each
-from ohmykube.model.spec import AddonWish, Cluster, check_name
+from ohmykube.model.names import check_name
+from ohmykube.model.spec import AddonWish, Cluster
 from ohmykube.model.validate import Problem
 
 __all__ = ["Addon", "builtin", "disabled", "enabled", "members", "resolved"]

@@ -1,5 +1,6 @@
 """kubeconfig files: the cluster's own, and a context of it in the user's."""
 
+import base64
 import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from ansible_collections.ohmykube.cluster.plugins.module_utils.health.certificates import not_after
 
 from ohmykube.errors import OhmykubeError
 from ohmykube.store import atomic
@@ -27,6 +29,19 @@ def localise(admin: str, cluster: str, api: str) -> str:
         "current-context": cluster,
     }
     return yaml.safe_dump(made, sort_keys=False)
+
+
+def reads(path: Path) -> tuple[str, float]:
+    """Of a cluster's own file: where its API server is, and when its certificate ends, in seconds since the epoch.
+
+    Raises FileNotFoundError, or ValueError where it is damaged.
+    """
+    try:
+        config = yaml.safe_load(path.read_text())
+        server, user = config["clusters"][0]["cluster"]["server"], config["users"][0]["user"]
+        return str(server), not_after(base64.b64decode(user["client-certificate-data"]).decode())
+    except (LookupError, TypeError, yaml.YAMLError) as error:
+        raise ValueError(f"{path} is damaged") from error
 
 
 def add_context(path: Path, text: str) -> bool:

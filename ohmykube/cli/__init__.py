@@ -11,6 +11,7 @@ from ohmykube.cli import options
 
 # verb: (module below ohmykube.cli, one line of help)
 VERBS = {
+    "init": ("init", "Write a cluster file to begin with."),
     "up": ("cluster", "Make a cluster, or finish one that was begun."),
     "plan": ("plan", "Show what `up` would do."),
     "down": ("cluster", "Take a cluster away without a trace."),
@@ -19,7 +20,7 @@ VERBS = {
     "stop": ("power", "Switch a cluster's machines off."),
     "start": ("power", "Switch them on again."),
     "list": ("look", "Show all clusters."),
-    "status": ("look", "Show one cluster: machines and nodes."),
+    "status": ("status", "Show one cluster: nodes, add-ons, addresses, room."),
     "shell": ("access", "Open a shell on a node, or run a command there."),
     "kubeconfig": ("access", "Print the cluster's kubeconfig."),
     "switch": ("access", "Choose the cluster that verbs and kubectl speak of."),
@@ -33,6 +34,7 @@ VERBS = {
     "image": ("image", "Container images kept for clusters."),
     "cache": ("cache", "Packages kept for clusters."),
     "completion": ("completion", "Print what your shell needs to complete our words."),
+    "man": ("man", "Write manual pages."),
     "version": ("about", "Show versions of ohmykube and what it installs."),
 }
 ALIASES = {"ls": "list", "sh": "shell", "download-kubeconfig": "kubeconfig"}
@@ -92,5 +94,8 @@ def main(args: Sequence[str] | None = None) -> None:
         from ohmykube.cli import output
 
         sys.exit(output.usage_error(argv, error))
-    except (click.Abort, KeyboardInterrupt):
+    except click.Abort:
+        click.echo("\nnothing was done", err=True)
+        sys.exit(130)
+    except KeyboardInterrupt:
         sys.exit(130)

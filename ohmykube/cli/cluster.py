@@ -93,6 +93,7 @@ def down_command(session: Session, /, force: bool) -> Result:
     """
     name = session.name
     known = [folder.name for folder in session.home.clusters()]
+    session.home.cluster(name).sweep()
     if name not in known and not session.home.cluster(name).path.exists():
         listed = f"; there is: {', '.join(known)}" if known else ""
         return Result("down", {"name": name, "changed": False}, text=f"There is no cluster {name}{listed}.")

@@ -38,6 +38,13 @@ def runs(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[s
     return [word for word in (*verbs, *names) if word.startswith(incomplete)]
 
 
+def profiles(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    from ohmykube.store.home import Home
+
+    files = Home.from_environment().profiles.glob("*.yaml")
+    return sorted(file.stem for file in files if file.stem.startswith(incomplete))
+
+
 def versions(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
     """Of Kubernetes, as the catalogue has them."""
     from ansible_collections.ohmykube.cluster.plugins.module_utils.catalogue import Catalogue

@@ -77,9 +77,9 @@ class Verb(click.Command):
         given = {field.name: _value(ctx, field.name) for field in fields(Settings)}
         given |= {key: value for key, value in _DEFAULTS.items() if given[key] is None}
         settings = Settings(**given)
+        ctx.color = output.colour(no_color=settings.no_color)
         command = ctx.command_path.split(" ", 1)[-1]
         signal.signal(signal.SIGTERM, _interrupt)
-        ctx.color = None if output.colored(settings) else False
         try:
             with output.progress(settings) as events, _notes(output.LogNotes(events)):
                 ctx.obj = Session(settings, events)
@@ -89,9 +89,7 @@ class Verb(click.Command):
         except KeyboardInterrupt:
             output.interrupted(command)
             ctx.exit(130)
-        except click.exceptions.Exit:
-            raise
-        except click.ClickException:
+        except (click.exceptions.Exit, click.Abort, click.ClickException):
             raise
         except Exception as error:
             if settings.debug:

@@ -57,7 +57,8 @@ def usage_error(argv: Sequence[str], error: click.ClickException) -> int:
     elif ctx and isinstance(error, click.exceptions.NoArgsIsHelpError):
         click.echo(ctx.get_help(), err=True)
         return problem.exit_code
-    _print_error(problem, verbose=False)
+    with click.Context(click.Command("ohmykube"), color=colour(no_color="--no-color" in argv)).scope():
+        _print_error(problem, verbose=False)
     return problem.exit_code
 
 
@@ -72,7 +73,8 @@ def progress(settings: "Settings") -> AbstractContextManager["Events"]:
         return nullcontext(_json_event)
     if settings.quiet:
         return nullcontext(_silent)
-    lines = _Lines(verbose=settings.verbose > 0, color=colored(settings) and sys.stderr.isatty())
+    color = colour(no_color=settings.no_color) is None and sys.stderr.isatty()
+    lines = _Lines(verbose=settings.verbose > 0, color=color)
     if settings.verbose or not sys.stderr.isatty() or os.environ.get("CI") or os.environ.get("TERM") == "dumb":
         return nullcontext(lines)
     from ohmykube.cli.live import Live
@@ -80,9 +82,9 @@ def progress(settings: "Settings") -> AbstractContextManager["Events"]:
     return Live(lines.of, sys.stderr)
 
 
-def colored(settings: "Settings") -> bool:
-    """Whether colours are welcome where they can be shown: https://no-color.org."""
-    return not (settings.no_color or os.environ.get("NO_COLOR"))
+def colour(*, no_color: bool) -> bool | None:
+    """What click is told: False for none, None for what the stream can show. https://no-color.org"""
+    return False if no_color or os.environ.get("NO_COLOR") else None
 
 
 def _silent(event: "Event") -> None:
@@ -114,7 +116,7 @@ class _Lines:
 
     def __call__(self, event: "Event") -> None:
         if line := self.of(event):
-            click.echo(line, err=True)
+            click.echo(line, err=True, color=self.color)
         elif self.verbose and event.kind == "step":
             click.echo("  " + " ".join(part for part in (event.phase + ":", event.node, event.text) if part), err=True)
 
@@ -152,16 +154,21 @@ def _print_error(error: OhmykubeError, *, verbose: bool) -> None:
         click.echo(f"  log: {log}", err=True)
 
 
-def table(data: Any, columns: Sequence[str]) -> str:
+def table(data: Any, columns: Sequence[str], paint: Callable[[str, str], str | None] = lambda *_: None) -> str:
+    """paint: the colour of a cell, by its column and its text."""
     rows: list[Mapping[str, Any]] = data if isinstance(data, list) else []
     if not columns:
         return ""
     cells = [[column.upper() for column in columns]]
     cells += [[_cell(row.get(column)) for column in columns] for row in rows]
     widths = [max(len(row[index]) for row in cells) for index in range(len(columns))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells
-    )
+    lines = [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in cells]
+    for line, row in zip(lines, cells, strict=True):
+        line[-1] = row[-1]
+    for line in lines[1:]:
+        found = [paint(column, cell.rstrip()) for column, cell in zip(columns, line, strict=True)]
+        line[:] = [click.style(cell, fg=fg) if fg else cell for cell, fg in zip(line, found, strict=True)]
+    return "\n".join("  ".join(line).rstrip() for line in lines)
 
 
 def _cell(value: Any) -> str:

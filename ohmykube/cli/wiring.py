@@ -1,65 +1,50 @@
 """The one place where the parts meet: settings in, a Context for the phases out."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ohmykube.ansible.playbooks import AnsiblePlaybooks
-from ohmykube.cli import paths
-from ohmykube.cli.recording import about, recorded
-from ohmykube.cli.settings import Settings
+from ohmykube.cli.clusters import Clusters
 from ohmykube.errors import OhmykubeError, each, raise_all
-from ohmykube.model import load
-from ohmykube.model.changes import refuse
-from ohmykube.model.document import Document, nearest, parse
+from ohmykube.model.document import Document, parse
 from ohmykube.model.machines import wanted
-from ohmykube.model.members import with_gaps
-from ohmykube.model.parts import hook_seconds
-from ohmykube.model.spec import Cluster
-from ohmykube.model.validate import Problem
-from ohmykube.phases.base import Context, Event, Events
+from ohmykube.phases.base import Context, Event
 from ohmykube.providers import lookup
 from ohmykube.providers.base import Provider, ProviderContext
-from ohmykube.report.record import Recorder
-from ohmykube.store import lock
-from ohmykube.store.home import ClusterFolder, Home
+from ohmykube.store.home import ClusterFolder
 from ohmykube.store.machine_images import MachineImages
 from ohmykube.store.state import State
 
-if TYPE_CHECKING:  # what verbs that only look have no use for is imported where it is
+if TYPE_CHECKING:  # what takes long to import, and is of no use to verbs that only look, is imported where it is used
     from ohmykube.artifacts import CachedArtifacts
-
-LOCK_TIMEOUT = 600.0  # seconds that a verb waits for another on the same cluster
+    from ohmykube.model.load import Given
+    from ohmykube.model.spec import Cluster
+    from ohmykube.model.validate import Problem
+    from ohmykube.report.record import Recorder
 
 
 @dataclass
-class Session:
+class Session(Clusters):
     """One call of the command line. allow_unverified: set by the verbs that have that flag, before all else."""
 
-    settings: Settings
-    events: Events
     allow_unverified: bool = False
     recorder: Recorder | None = None  # while a cluster is held
 
     @cached_property
-    def home(self) -> Home:
-        home = Home.from_environment()
-        home.make()
-        return home
-
-    @cached_property
-    def artifacts(self) -> "CachedArtifacts":
+    def artifacts(self) -> CachedArtifacts:
         from ohmykube.artifacts import CachedArtifacts
 
         overlays = self.settings.catalogue or tuple(Path(path) for path in self._recorded_catalogues())
         overlays = tuple(path.resolve() for path in overlays)
         return CachedArtifacts(self.home.cache, overlays, self.settings.offline, self.allow_unverified)
 
-    def artifacts_of(self, folder: ClusterFolder) -> "CachedArtifacts":
+    def artifacts_of(self, folder: ClusterFolder) -> CachedArtifacts:
         """With the catalogues that the cluster was made from."""
         from ohmykube.artifacts import CachedArtifacts
 
@@ -68,75 +53,91 @@ class Session:
         return CachedArtifacts(self.home.cache, overlays, offline=True)
 
     @property
-    def name(self) -> str:
-        """The cluster meant: --name, else the current one, else `ohmykube`."""
-        return load.cluster_name(self.settings.name or self.home.current() or "ohmykube")
-
-    @property
     def _named_by(self) -> str:
+        from ohmykube.model.load import DEFAULT
+
         if not self.settings.name:
-            return load.DEFAULT
+            return DEFAULT
         return "OHMYKUBE_NAME" if os.environ.get("OHMYKUBE_NAME") == self.settings.name else "--name"
-
-    def steps(self, phase: str) -> Callable[[str], None]:
-        """Where somebody who works outside a plan tells how far it is."""
-        return lambda text: self.events(Event("step", phase, text))
-
-    def folder(self, name: str = "") -> ClusterFolder:
-        """The folder of an existing cluster, the one meant where none is named; OhmykubeError `cluster.unknown`."""
-        folder = self.home.cluster(load.cluster_name(name) if name else self.name)
-        if not folder.exists():
-            known = [other.name for other in self.home.clusters()]
-            hint = nearest(folder.name, known) if known else "`ohmykube up` makes one"
-            raise OhmykubeError("cluster.unknown", f"there is no cluster {folder.name!r}", hint=hint, exit_code=2)
-        return folder
-
-    def finished(self, folder: ClusterFolder) -> None:
-        """Raise OhmykubeError `cluster.unfinished` where the API server has never called the whole cluster ready."""
-        if not self.made(folder):
-            hint = f"`ohmykube up --name {folder.name}` finishes it"
-            raise OhmykubeError("cluster.unfinished", f"{folder.name} is not ready yet", hint=hint)
 
     def stored(self, folder: ClusterFolder) -> Cluster:
         """The cluster as it was last wished."""
+        from ohmykube.model import load
+
         document = parse(folder.spec_file.read_text(), str(folder.spec_file))
         version = document.data.get("spec", {}).get("kubernetesVersion", "")
         return load.build(folder.name, document=document, defaults={}, supported_versions=(version,))
 
+    def glance(self, folder: ClusterFolder) -> tuple[dict[str, Any], Provider]:
+        """`spec` of a cluster as it is written, and the provider, to see what is there: quick, for those who show many.
+
+        What cannot be read so is read as by `stored`, with its errors.
+        """
+        spec = folder.read_spec().get("spec")
+        if not isinstance(spec, dict) or spec.get("provider") in (None, "static"):
+            cluster = self.stored(folder)
+            return cluster.as_data()["spec"], self.provider(cluster, folder)
+        context = ProviderContext(folder.name, folder.path, self.home.path, folder.identity_file, folder.known_hosts)
+        return spec, lookup.make(spec["provider"], context)
+
     def checked(self, cluster: Cluster) -> Cluster:
         """The same, after all that is asked of a cluster file. Raises OhmykubeError `spec.invalid`."""
+        from ohmykube.model import load
+
         document = Document(cluster.as_data())
         versions = (cluster.spec.kubernetes_version,)
         return load.build(cluster.name, document=document, defaults={}, supported_versions=versions)
 
-    def wished(self, file: Path | None, given: tuple[load.Given, ...]) -> Cluster:
+    def wished(self, file: Path | None, given: tuple[Given, ...]) -> Cluster:
         """The cluster that file, environment and flags describe; without a file, an existing one is the ground.
 
         Raises OhmykubeError `spec.*`, also for what an existing cluster cannot follow.
         """
+        from ohmykube.model.changes import refuse
+
         cluster = self.described(file, given)
         folder = self.home.cluster(cluster.name)
         if folder.exists():
             refuse(self.stored(folder), cluster, made=self.made(folder))
         return cluster
 
-    @staticmethod
-    def made(folder: ClusterFolder) -> bool:
-        """Whether the API server has called the whole cluster ready once."""
-        state = folder.read_state()
-        return state is not None and bool(state.ready)
-
-    def described(self, file: Path | None, given: tuple[load.Given, ...]) -> Cluster:
+    def described(self, file: Path | None, given: tuple[Given, ...]) -> Cluster:
         """The same, whatever a cluster of that name is now."""
         return self.resolved(file, given)[0]
 
-    def resolved(self, file: Path | None, given: tuple[load.Given, ...]) -> tuple[Cluster, Document]:
+    def resolved(self, file: Path | None, given: tuple[Given, ...]) -> tuple[Cluster, Document]:
         """It, and the layers that it comes from. Everything that is wrong in all files is told at once."""
-        from ohmykube import kubeadm_files
+        from ohmykube.model.members import with_gaps
 
         document = self._document(file)
         named = document is not None and document.at(("metadata", "name")) is not None
         name = (self.settings.name or "") if named else self.name
+
+        def known(cluster: Cluster) -> Cluster:
+            folder = self.home.cluster(cluster.name)
+            return with_gaps(cluster, self.stored(folder)) if folder.exists() else cluster
+
+        return self._resolved(name, document, given, file.parent if file else Path(), known)
+
+    def begun(self, name: str, document: Document, given: tuple[Given, ...], beside: Path) -> Cluster:
+        """The cluster that document and flags describe, whatever clusters there are.
+
+        name: empty for the document's. beside: the folder that paths of the document count from.
+        """
+        return self._resolved(name, document, given, beside, lambda cluster: cluster)[0]
+
+    def _resolved(
+        self,
+        name: str,
+        document: Document | None,
+        given: tuple[Given, ...],
+        beside: Path,
+        known: Callable[[Cluster], Cluster],
+    ) -> tuple[Cluster, Document]:
+        """known: with what is known of a cluster that is there."""
+        from ohmykube import kubeadm_files
+        from ohmykube.model import load
+
         defaults: dict[tuple[str | int, ...], str] = {
             ("spec", "kubernetesVersion"): self.artifacts.catalogue.default("kubeadm")
         }
@@ -147,7 +148,6 @@ class Session:
                 self.events(Event("note", "", why))
         by = self._named_by
         layers = load.layers(name, document=document, given=given, defaults=defaults, name_from=by)
-        beside = file.parent if file else Path()
         own = kubeadm_files.read(layers, beside)
         try:
             versions = self.artifacts.catalogue.versions("kubeadm")
@@ -155,8 +155,7 @@ class Session:
         except OhmykubeError as error:
             raise_all([*each(error), *own.problems])
             raise
-        folder = self.home.cluster(cluster.name)
-        cluster = own.into(with_gaps(cluster, self.stored(folder)) if folder.exists() else cluster)
+        cluster = own.into(known(cluster))
         raise_all([*own.problems, *kubeadm_files.problems(cluster, own)])
         for note in (*own.notes, *kubeadm_files.notes(cluster)):
             self.events(Event("note", "", note))
@@ -166,29 +165,23 @@ class Session:
         """`described`, where no provider has to be usable: what is fetched for a cluster does not depend on one."""
         return self.resolved_anywhere(file, ())[0]
 
-    def resolved_anywhere(self, file: Path | None, given: tuple[load.Given, ...]) -> tuple[Cluster, Document]:
+    def resolved_anywhere(self, file: Path | None, given: tuple[Given, ...]) -> tuple[Cluster, Document]:
+        from ohmykube.model.load import DEFAULT, Given
+
         try:
             return self.resolved(file, given)
         except OhmykubeError as error:
             if error.code != "provider.none":
                 raise
-            return self.resolved(file, (*given, load.Given(("spec", "provider"), "lima", load.DEFAULT)))
+            return self.resolved(file, (*given, Given(("spec", "provider"), "lima", DEFAULT)))
 
     @contextmanager
     def locked(self, name: str, verb: str) -> Iterator[ClusterFolder]:
-        """Hold the cluster's lock; a folder that never became a cluster is removed again."""
-        folder = self.home.cluster(name)
+        """The same, and all that the verb tells is recorded."""
+        from ohmykube.cli.recording import recorded
 
-        def waiting(holder: str) -> None:
-            self.events(Event("note", "", f"waiting for {holder}"))
-
-        with lock.hold(folder.path / "lock", verb, timeout=LOCK_TIMEOUT, waiting=waiting):
-            try:
-                with recorded(self, folder, verb):
-                    yield folder
-            finally:
-                if folder.path.exists() and not folder.exists():
-                    folder.remove()
+        with super().locked(name, verb) as folder, recorded(self, folder, verb):
+            yield folder
 
     @property
     def machine_images(self) -> MachineImages:
@@ -204,9 +197,14 @@ class Session:
         prepared: bool = True,
     ) -> Context:
         """names: the machines that the verb works on; empty for all. prepared: whether they may begin with an image."""
+        from ohmykube.ansible.playbooks import AnsiblePlaybooks
+        from ohmykube.model.parts import hook_seconds
+
         state = folder.read_state() or State(cluster.name, cluster.spec.provider)
         machines = wanted(cluster)
         if self.recorder:
+            from ohmykube.cli.recording import about
+
             self.recorder.write(about(cluster, machines))
         return Context(
             cluster=cluster,
@@ -242,7 +240,7 @@ class Session:
             template=spec.template,
             offline=self.settings.offline,
             reserved_networks=spec.network.cidrs,
-            fetch=self.artifacts.file,
+            fetch=lambda component, architecture: self.artifacts.file(component, architecture),
             machine_image=partial(self._machine_image, cluster) if prepared else lambda: None,
             hosts=wanted(cluster) if static else (),
             ssh=spec.ssh.model_dump(by_alias=True) if static else {},
@@ -254,12 +252,12 @@ class Session:
 
     def _document(self, file: Path | None) -> Document | None:
         if file is not None:
-            return parse(_read(file), str(file))
+            return document_of(file)
         folder = self.home.cluster(self.name)
         return parse(folder.spec_file.read_text(), str(folder.spec_file)) if folder.exists() else None
 
     @staticmethod
-    def _provider_named(document: Document | None, given: tuple[load.Given, ...]) -> bool:
+    def _provider_named(document: Document | None, given: tuple[Given, ...]) -> bool:
         spec = document.data.get("spec") if document else None
         return (isinstance(spec, dict) and "provider" in spec) or any(g.path == ("spec", "provider") for g in given)
 
@@ -268,9 +266,15 @@ class Session:
         return state.catalogues if state else ()
 
 
+def document_of(file: Path) -> Document:
+    """A cluster file as it was written. Raises OhmykubeError `file.unreadable`, `file.syntax`."""
+    return parse(_read(file), str(file))
+
+
 def _complete(folder: Path, cluster: Cluster, problems: list[Problem]) -> Cluster:
     """With what the files say that lie beside the cluster file."""
     from ohmykube import addons
+    from ohmykube.cli import paths
 
     return addons.resolved(folder, paths.resolved(folder, cluster, problems), problems)
 

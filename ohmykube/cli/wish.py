@@ -34,10 +34,10 @@ _FIELDS: dict[str, tuple[str | int, ...]] = {
     "kubeadm_patches": ("spec", "kubeadm", "patches"),
 }
 _WORDS = {"local-path-provisioner": "local-path"}
+_FILE = click.option(
+    "-f", "--file", type=click.Path(path_type=Path), metavar="FILE", help="A cluster file; flags win over it."
+)
 _OPTIONS = (
-    click.option(
-        "-f", "--file", type=click.Path(path_type=Path), metavar="FILE", help="A cluster file; flags win over it."
-    ),
     click.option("--provider", metavar="NAME", help="lima, static, nspawn or a plug-in's.  [default: what works here]"),
     click.option("-t", "--template", metavar="NAME", help="Machine image.  [default: ubuntu-24.04]"),
     click.option(
@@ -66,6 +66,11 @@ _OPTIONS = (
 
 def wish(function: Function) -> Function:
     """Add the flags; the function takes `file`, and the others as keywords for `given_flags`."""
+    return _FILE(wish_without_file(function))
+
+
+def wish_without_file(function: Function) -> Function:
+    """Add those alone that speak of one value each."""
     for option in reversed(_OPTIONS):
         function = option(function)
     return function

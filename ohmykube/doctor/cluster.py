@@ -1,6 +1,5 @@
 """The cluster as a whole: what its control planes say of themselves, and of all nodes."""
 
-import base64
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,9 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import yaml
-from ansible_collections.ohmykube.cluster.plugins.module_utils.health.certificates import DAY, not_after
+from ansible_collections.ohmykube.cluster.plugins.module_utils.health.certificates import DAY
 
+from ohmykube import kubeconfig
 from ohmykube.doctor.base import COMPUTER, Finding, Severity, ok, unknown
 from ohmykube.doctor.machines import REMOVAL_TIMEOUT, Patient, moved
 from ohmykube.doctor.nodes import Visit
@@ -124,12 +123,11 @@ class Kubeconfig:
     def judge(self) -> Iterator[Finding]:
         """Certificates that were renewed on the control plane are not in it by themselves."""
         try:
-            user = yaml.safe_load(self.path.read_text())["users"][0]["user"]
-            ends = not_after(base64.b64decode(user["client-certificate-data"]).decode())
+            _, ends = kubeconfig.reads(self.path)
         except FileNotFoundError:
             ends = 0.0
             what = f"{self.path} is gone"
-        except (ValueError, LookupError, TypeError, yaml.YAMLError):
+        except ValueError:
             ends = 0.0
             what = f"{self.path} is damaged"
         else:

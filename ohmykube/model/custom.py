@@ -54,10 +54,10 @@ class _Model(BaseModel):
 class Hook(_Model):
     """A script: its text, or a file of this computer. timeout: seconds. sum: of what `file` holds, filled in."""
 
-    name: Annotated[str, AfterValidator(_check_name)]
-    script: str = ""
-    file: str = ""
-    timeout: int = Field(600, ge=1, le=86400)
+    name: Annotated[str, AfterValidator(_check_name)] = Field(description="A node knows it by moment and name.")
+    script: str = Field("", description="Its text, or")
+    file: str = Field("", description="a file of this computer.")
+    timeout: int = Field(600, ge=1, le=86400, description="Seconds that it may take.")
     sum: str = ""
 
     @model_validator(mode="after")
@@ -75,10 +75,10 @@ class Hook(_Model):
 class Hooks(_Model):
     """By when they run: before and after the system is prepared, before kubeadm runs, and when the node has joined."""
 
-    pre_system: tuple[Hook, ...] = ()
-    post_system: tuple[Hook, ...] = ()
-    pre_kubernetes: tuple[Hook, ...] = ()
-    post_kubernetes: tuple[Hook, ...] = ()
+    pre_system: tuple[Hook, ...] = Field((), description="Before anything is done; files are there.")
+    post_system: tuple[Hook, ...] = Field((), description="When kernel, names and clock are prepared.")
+    pre_kubernetes: tuple[Hook, ...] = Field((), description="When containerd runs, before kubeadm does.")
+    post_kubernetes: tuple[Hook, ...] = Field((), description="When the node is in the cluster.")
 
     def moments(self) -> Iterator[tuple[str, tuple[Hook, ...]]]:
         """As the file calls them, in the order of time."""
@@ -94,13 +94,13 @@ class Hooks(_Model):
 class NodeFile(_Model):
     """A file with this content, a file or folder of this computer, or a folder. sum: of the source, filled in."""
 
-    path: Annotated[str, AfterValidator(_check_path)]
-    content: str | None = None
-    source: str = ""
-    directory: bool = False
-    mode: Mode = ""
-    owner: Owner = ""
-    group: Owner = ""
+    path: Annotated[str, AfterValidator(_check_path)] = Field(description="On the node, absolute.")
+    content: str | None = Field(None, description="Its text, or")
+    source: str = Field("", description="a file or folder of this computer, or")
+    directory: bool = Field(False, description="just a folder, whatever is in it.")
+    mode: Mode = Field("", description='In quotes, like "0600".')
+    owner: Owner = Field("", description="Name or number of a user; root by default.")
+    group: Owner = Field("", description="Name or number of a group; root by default.")
     sum: str = ""
 
     @model_validator(mode="after")

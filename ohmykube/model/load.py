@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from ohmykube.errors import OhmykubeError, raise_all
 from ohmykube.model import validate
 from ohmykube.model.document import Document, Path, merge, nearest
-from ohmykube.model.spec import API_VERSION, Cluster, check_name
+from ohmykube.model.spec import API_VERSION, Cluster
 from ohmykube.model.validate import Problem
 
 # In the words of YAML, by pydantic's type of the error.
@@ -98,14 +98,6 @@ def validated(
     cluster = complete(cluster, problems)
     raise_all([_problem(document, found.path, found.words, found.hint) for found in problems])
     return cluster
-
-
-def cluster_name(name: str) -> str:
-    """The name as typed, or OhmykubeError `name.invalid`."""
-    try:
-        return check_name(name)
-    except ValueError as error:
-        raise OhmykubeError("name.invalid", str(error), context={"name": name}, exit_code=2) from error
 
 
 def _apply(document: Document, item: Given) -> None:

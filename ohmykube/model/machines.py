@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from ohmykube.model.spec import Cluster, Group
+if TYPE_CHECKING:  # it takes as long to import as all of a verb that only looks
+    from ohmykube.model.spec import Cluster, Group
 
 Role = Literal["control-plane", "worker"]
 Status = Literal["running", "stopped", "broken"]
@@ -52,7 +53,7 @@ class Machine:
     detail: str = ""  # the provider's own words on a broken machine
 
 
-def wanted(cluster: Cluster) -> tuple[MachineSpec, ...]:
+def wanted(cluster: "Cluster") -> tuple[MachineSpec, ...]:
     """Every machine of the cluster, control plane first. Names are stable: counting up adds, counting down removes."""
     spec = cluster.spec
     if spec.provider == "static":
@@ -74,7 +75,7 @@ def wanted(cluster: Cluster) -> tuple[MachineSpec, ...]:
     return (*planes, *workers)
 
 
-def _group(cluster: str, group: Group, name: str, role: Role) -> list[MachineSpec]:
+def _group(cluster: str, group: "Group", name: str, role: Role) -> list[MachineSpec]:
     return [
         MachineSpec(
             name=f"{cluster}-{name}-{number}",

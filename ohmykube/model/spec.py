@@ -1,122 +1,43 @@
-"""The cluster file as frozen values. Defaults live here and nowhere else.
+"""The cluster file as frozen values. Defaults live here and nowhere else, and so does what a person is told of a key.
 
-Field names are the file's own keys in snake case; `podCIDR` and its like carry an alias. Sizes are bytes.
+Field names are the file's own keys in snake case; `podCIDR` and its like carry an alias. Sizes are bytes. Descriptions
+are what editors show by the JSON Schema, and the comments of a file that `init` writes: short, for they stand beside.
 """
 
 import platform
-import re
-from ipaddress import IPv4Address, ip_address, ip_network
 from itertools import count, islice
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, PlainSerializer, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
-from ohmykube.errors import OhmykubeError
 from ohmykube.model.base import STRICT
 from ohmykube.model.custom import Hooks, NodeFile
-from ohmykube.model.quantity import format_bytes, parse_bytes
+from ohmykube.model.names import check_name
+from ohmykube.model.values import (
+    Address,
+    AddressPools,
+    Cidrs,
+    Labels,
+    Name,
+    ProxyLess,
+    ProxyUrl,
+    Size,
+    Taint,
+    Version,
+)
 
 API_VERSION = "ohmykube.dev/v1"
 
-# `cache` and the like are folders of the home directory; a cluster of that name would invite confusion.
-RESERVED_NAMES = frozenset({"all", "cache", "clusters", "current", "lima"})
-_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
-_QUALIFIED = re.compile(r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
-_LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?")
-_TAINT_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 
-
-def check_name(name: str, longest: int = 40) -> str:
-    """A lower-case DNS label; raises ValueError with the rule."""
-    if not _LABEL.fullmatch(name) or len(name) > longest:
-        raise ValueError(
-            f"{name!r} is no valid name: use lower-case letters, digits and '-' between them, at most {longest} in all"
-        )
-    if name in RESERVED_NAMES:
-        raise ValueError(f"the name {name!r} is reserved: choose another")
-    return name
-
-
-def _check_cidr(value: str) -> str:
-    try:
-        return str(ip_network(value))
-    except ValueError as error:
-        raise ValueError(f"{value!r} is no network in CIDR form, like 10.244.0.0/16: {error}") from error
-
-
-def _check_cidrs(value: str) -> str:
-    """Of one family, or of both: as kubeadm writes them."""
-    networks = [_check_cidr(part.strip()) for part in value.split(",")]
-    if [":" in network for network in networks] not in ([False], [False, True]):
-        raise ValueError(f"{value!r}: write one network of IPv4, or one of IPv4, a comma, and one of IPv6")
-    return ",".join(networks)
-
-
-def _check_labels(labels: dict[str, str]) -> dict[str, str]:
-    for key, value in labels.items():
-        if not _QUALIFIED.fullmatch(key) or not _LABEL_VALUE.fullmatch(value) or len(value) > 63:
-            raise ValueError(f"{key}={value} is no valid label")
-    return labels
-
-
-def _check_taint(taint: str) -> str:
-    key, _, effect = taint.rpartition(":")
-    name, _, value = key.partition("=")
-    if effect not in _TAINT_EFFECTS or not _QUALIFIED.fullmatch(name) or not _LABEL_VALUE.fullmatch(value):
-        raise ValueError(
-            f"{taint!r} is no taint: write key=value:Effect with Effect one of {', '.join(_TAINT_EFFECTS)}"
-        )
-    return taint
-
-
-def _check_version(value: str) -> str:
-    version = value if value.startswith("v") else f"v{value}"
-    if not re.fullmatch(r"v\d+\.\d+\.\d+", version):
-        raise ValueError(f"{value!r} is no Kubernetes version like v1.36.4")
-    return version
-
-
-def _check_pools(value: str) -> str:
-    """Ranges with commas between them."""
-    return ",".join(_check_pool(part.strip()) for part in value.split(","))
-
-
-def _check_pool(value: str) -> str:
-    if value in ("auto", ""):
-        return value
-    try:
-        first, last = (ip_address(part.strip()) for part in value.split("-"))
-    except ValueError:
-        return _check_cidr(value)
-    if first.version != last.version or int(first) > int(last):
-        raise ValueError(f"{value!r} ends before it begins")
-    return value
-
-
-def _bytes(value: object) -> int:
-    try:
-        return parse_bytes(value)
-    except OhmykubeError as error:
-        raise ValueError(f"{error.message}: {error.hint}") from error
-
-
-def _check_address(value: str) -> str:
-    try:
-        return value if value == "auto" else str(IPv4Address(value))
-    except ValueError as error:
-        raise ValueError(f"{value!r} is no IPv4 address") from error
-
-
-Name = Annotated[str, AfterValidator(check_name)]
-Cidrs = Annotated[str, AfterValidator(_check_cidrs)]
-Labels = Annotated[dict[str, str], AfterValidator(_check_labels)]
-Taint = Annotated[str, AfterValidator(_check_taint)]
-Size = Annotated[
-    int,
-    BeforeValidator(_bytes),
-    PlainSerializer(format_bytes, return_type=str),
-    WithJsonSchema({"type": ["string", "number"], "examples": ["4GiB", 4]}),
-]
+_Cpu = Annotated[int, Field(ge=1, le=256, description="CPUs of each.")]
+_Memory = Annotated[Size, Field(description="Memory of each; a bare number is GB.")]
+_Disk = Annotated[Size, Field(description="Disk of each; only what is used takes room.")]
+_Labels = Annotated[Labels, Field(description="Labels of its nodes.")]
+_Annotations = Annotated[dict[str, str], Field(description="Annotations of its nodes.")]
+_Taints = Annotated[tuple[Taint, ...], Field(description='Taints, like "key=value:NoSchedule".')]
+_Hooks = Annotated[Hooks, Field(description="Scripts that run on its nodes, each once.")]
+_Files = Annotated[tuple[NodeFile, ...], Field(description="Files and folders placed on its nodes.")]
+_Vars = Annotated[dict[str, Any], Field(description="Variables of the Ansible roles.")]
 
 
 class Model(BaseModel):
@@ -126,7 +47,9 @@ class Model(BaseModel):
 
 
 class Disk(Model):
-    size: Size
+    """A raw disk, for storage that wants one."""
+
+    size: Size = Field(description="Its size; a bare number is GB.")
 
 
 class Group(Model):
@@ -137,17 +60,17 @@ class Group(Model):
     """
 
     count: int = Field(ge=0, le=100)
-    absent: tuple[Annotated[int, Field(ge=1)], ...] = ()
-    cpu: int = Field(ge=1, le=256)
-    memory: Size
-    disk: Size
-    disks: tuple[Disk, ...] = ()
-    labels: Labels = {}
-    annotations: dict[str, str] = {}
-    taints: tuple[Taint, ...] = ()
-    hooks: Hooks = Hooks()
-    files: tuple[NodeFile, ...] = ()
-    vars: dict[str, Any] = {}
+    absent: tuple[Annotated[int, Field(ge=1)], ...] = Field((), description="Numbers that no machine has any more.")
+    cpu: _Cpu
+    memory: _Memory
+    disk: _Disk
+    disks: tuple[Disk, ...] = Field((), description="Raw disks of each, like {size: 20GiB}.")
+    labels: _Labels = {}
+    annotations: _Annotations = {}
+    taints: _Taints = ()
+    hooks: _Hooks = Hooks()
+    files: _Files = ()
+    vars: _Vars = {}
 
     @property
     def numbers(self) -> tuple[int, ...]:
@@ -156,42 +79,49 @@ class Group(Model):
 
 
 class ControlPlane(Group):
-    count: int = Field(1, ge=1, le=9)
-    cpu: int = Field(2, ge=1, le=256)
-    memory: Size = 4 * 2**30
-    disk: Size = 20 * 2**30
+    """Without workers it takes the workloads."""
+
+    count: int = Field(1, ge=1, le=9, description="How many: 1, 3 or 5.")
+    cpu: _Cpu = 2
+    memory: _Memory = 4 * 2**30
+    disk: _Disk = 20 * 2**30
 
 
 class WorkerGroup(Group):
-    name: Name = "worker"
-    count: int = Field(1, ge=0, le=100)
-    cpu: int = Field(1, ge=1, le=256)
-    memory: Size = 2 * 2**30
-    disk: Size = 10 * 2**30
+    """Workers of one size."""
+
+    name: Name = Field("worker", description="Of the group; its machines are numbered.")
+    count: int = Field(1, ge=0, le=100, description="How many.")
+    cpu: _Cpu = 1
+    memory: _Memory = 2 * 2**30
+    disk: _Disk = 10 * 2**30
 
 
 class Network(Model):
-    """`api_address`: a free address in the machines' network, which several control planes share.
+    """Networks within the cluster, and addresses that it takes from that of the machines."""
 
-    pod_cidr, service_cidr: of IPv4, or of IPv4 and IPv6 (dual-stack) with a comma between.
-    """
+    cni: Literal["flannel", "none"] = Field("flannel", description="Pod network: flannel, or none for your own.")
+    pod_cidr: Cidrs = Field("10.244.0.0/16", alias="podCIDR", description="Of pods: IPv4, or IPv4,IPv6.")
+    service_cidr: Cidrs = Field("10.96.0.0/12", alias="serviceCIDR", description="Of services, of the same families.")
+    proxy_mode: Literal["nftables", "iptables", "ipvs"] = Field(
+        "nftables", description="Of kube-proxy: nftables, iptables or ipvs."
+    )
+    load_balancer: Literal["metallb", "none"] = Field(
+        "metallb", description="For services of type LoadBalancer; or none."
+    )
+    address_pool: AddressPools = Field("auto", description="Of load balancers, like 10.0.0.2-10.0.0.9.")
+    api_address: Address = Field("auto", description="Shared by control planes; a free address.")
 
     @property
     def cidrs(self) -> tuple[str, ...]:
         """What pods and services use up."""
         return *self.pod_cidr.split(","), *self.service_cidr.split(",")
 
-    cni: Literal["flannel", "none"] = "flannel"
-    pod_cidr: Cidrs = Field("10.244.0.0/16", alias="podCIDR")
-    service_cidr: Cidrs = Field("10.96.0.0/12", alias="serviceCIDR")
-    proxy_mode: Literal["nftables", "iptables", "ipvs"] = "nftables"
-    load_balancer: Literal["metallb", "none"] = "metallb"
-    address_pool: Annotated[str, AfterValidator(_check_pools)] = "auto"
-    api_address: Annotated[str, AfterValidator(_check_address)] = "auto"
-
 
 class Storage(Model):
-    csi: Literal["local-path", "none"] = "local-path"
+    """What volumes are made by."""
+
+    csi: Literal["local-path", "none"] = Field("local-path", description="Volumes on a node's disk; or none.")
 
 
 class KubeadmRead(Model):
@@ -202,46 +132,59 @@ class KubeadmRead(Model):
 
 
 class Kubeadm(Model):
-    """`config`: a file with kubeadm documents of your own, merged over ours. `patches`: a folder of patches."""
+    """Files of your own for kubeadm."""
 
-    config: str = ""
-    patches: str = ""
+    config: str = Field("", description="A file with kubeadm documents of your own, merged over ours.")
+    patches: str = Field("", description="A folder of patches of what kubeadm makes, a file each.")
     read: KubeadmRead = KubeadmRead()  # written by ohmykube, so that no later verb depends on these files
 
 
 class Host(Model):
     """A machine that exists (provider static). `name` becomes its host name in the cluster."""
 
-    name: Annotated[str, AfterValidator(lambda name: check_name(name, 63))]
-    address: str = Field(min_length=1)
-    role: Literal["control-plane", "worker"] = "worker"
-    labels: Labels = {}
-    annotations: dict[str, str] = {}
-    taints: tuple[Taint, ...] = ()
-    hooks: Hooks = Hooks()
-    files: tuple[NodeFile, ...] = ()
-    vars: dict[str, Any] = {}
+    name: Annotated[str, AfterValidator(lambda name: check_name(name, 63))] = Field(
+        description="Becomes its host name."
+    )
+    address: str = Field(min_length=1, description="At which other hosts and this computer reach it.")
+    role: Literal["control-plane", "worker"] = Field("worker", description="control-plane or worker.")
+    labels: _Labels = {}
+    annotations: _Annotations = {}
+    taints: _Taints = ()
+    hooks: _Hooks = Hooks()
+    files: _Files = ()
+    vars: _Vars = {}
 
 
 class Ssh(Model):
     """How to reach the machines of provider static."""
 
-    user: str = "root"
-    identity_file: str = "~/.ssh/id_ed25519"
-    port: int = Field(22, ge=1, le=65535)
+    user: str = Field("root", description="root, or one who may use sudo without a password.")
+    identity_file: str = Field("~/.ssh/id_ed25519", description="The private key that they accept.")
+    port: int = Field(22, ge=1, le=65535, description="Of their sshd.")
 
 
 class Registry(Model):
-    """`mirrors`: URLs asked in this order before the registry itself."""
+    """How a host is reached that images come from; what is said of it holds where it is a mirror too."""
 
-    mirrors: tuple[str, ...] = ()
+    mirrors: tuple[str, ...] = Field((), description="URLs asked in this order before the registry itself.")
+    ca: str = Field("", description="A file with certificates (PEM) that vouch for it.")
+    insecure: bool = Field(False, description="Whether its certificate is not looked at.")
+    credentials: str = Field("", description="A file as `docker login` writes it.")
+
+
+class Proxy(Model):
+    """What nodes reach registries through. A URL with a password is to be in a file of its own."""
+
+    http_proxy: ProxyUrl = Field("", description="URL, or a file that holds it.")
+    https_proxy: ProxyUrl = Field("", description="URL, or a file that holds it.")
+    no_proxy: tuple[ProxyLess, ...] = Field((), description="What is reached without it.")
 
 
 class AddonWish(Model):
-    """An add-on that is built in, or with `path`, a folder of your own."""
+    """An add-on that is built in, or with `path`, a folder of your own; a name alone will do."""
 
-    name: Annotated[str, AfterValidator(check_name)]
-    path: str = ""
+    name: Name = Field(description="One that `ohmykube addon list` shows, or yours.")
+    path: str = Field("", description="A folder of your own with its manifests.")
     files: dict[str, str] = {}  # what is in the folder, written by ohmykube, so that no later verb depends on it
 
 
@@ -249,34 +192,44 @@ def _named(value: object) -> object:
     return {"name": value} if isinstance(value, str) else value
 
 
+_Addon = Annotated[AddonWish, BeforeValidator(_named, json_schema_input_type=str | AddonWish)]
+
+
 class Metadata(Model):
-    name: Name
+    """Which cluster it is."""
+
+    name: Name = Field(description="Names of machines begin with it.")
 
 
 class Spec(Model):
-    kubernetes_version: Annotated[str, AfterValidator(_check_version)]
-    provider: str
-    template: str = "ubuntu-24.04"
-    control_plane: ControlPlane = ControlPlane()
-    workers: tuple[WorkerGroup, ...] = (WorkerGroup(count=2),)
-    network: Network = Network()
-    storage: Storage = Storage()
-    swap: bool = False
-    kubeadm: Kubeadm = Kubeadm()
-    hosts: tuple[Host, ...] = ()
-    ssh: Ssh = Ssh()
-    registries: dict[str, Registry] = {}
-    hooks: Hooks = Hooks()
-    files: tuple[NodeFile, ...] = ()
-    addons: tuple[Annotated[AddonWish, BeforeValidator(_named, json_schema_input_type=str | AddonWish)], ...] = ()
-    vars: dict[str, Any] = {}
+    """What the cluster is made of."""
+
+    kubernetes_version: Version = Field(description="Which one; `ohmykube version` lists them.")
+    provider: str = Field(description="Makes the machines: lima, static, nspawn.")
+    template: str = Field("ubuntu-24.04", description="Machine image, or a Lima template's path.")
+    control_plane: ControlPlane = Field(ControlPlane(), description="Machines of the control plane.")
+    workers: tuple[WorkerGroup, ...] = Field((WorkerGroup(count=2),), description="Groups of workers.")
+    network: Network = Field(Network(), description="Of pods, services and load balancers.")
+    storage: Storage = Field(Storage(), description="What volumes are made by.")
+    swap: bool = Field(False, description="Leave swap on, and let pods use some.")
+    kubeadm: Kubeadm = Field(Kubeadm(), description="Files of your own for kubeadm.")
+    hosts: tuple[Host, ...] = Field((), description="Machines that exist already (provider static).")
+    ssh: Ssh = Field(Ssh(), description="How to reach them (provider static).")
+    registries: dict[str, Registry] = Field({}, description="Mirrors and logins, by the registry.")
+    proxy: Proxy = Field(Proxy(), description="What nodes reach registries through.")
+    hooks: _Hooks = Hooks()
+    files: _Files = ()
+    addons: tuple[_Addon, ...] = Field((), description="Add-ons by name; a folder has a path, too.")
+    vars: _Vars = {}
 
 
 class Cluster(Model):
-    api_version: Literal["ohmykube.dev/v1"]
-    kind: Literal["Cluster"]
-    metadata: Metadata
-    spec: Spec
+    """A cluster file."""
+
+    api_version: Literal["ohmykube.dev/v1"] = Field(description="Of this file's form.")
+    kind: Literal["Cluster"] = Field(description="What this file describes.")
+    metadata: Metadata = Field(description="Which cluster it is.")
+    spec: Spec = Field(description="What it is made of.")
 
     @property
     def name(self) -> str:

@@ -4,6 +4,8 @@ A phase asks the world whether it is needed and says what it does; resuming afte
 again.
 """
 
+from __future__ import annotations
+
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,15 +13,17 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ohmykube.errors import OhmykubeError, raise_all
 from ohmykube.model.machines import MachineSpec
-from ohmykube.model.spec import Cluster
 from ohmykube.providers.base import Provider
 from ohmykube.store.home import ClusterFolder
 from ohmykube.store.machine_images import MachineImages
 from ohmykube.store.state import State
+
+if TYPE_CHECKING:  # verbs that run no phase tell of theirs too
+    from ohmykube.model.spec import Cluster
 
 Item = TypeVar("Item")
 Steps = Callable[[str], None]  # told what is being done

@@ -178,7 +178,7 @@ class StaticProvider:
             OhmykubeError(
                 "static.host.occupied",
                 f"{host.name} ({host.address}) is a node already, or runs containers of its own: it has {found[0]}",
-                hint="give it back with `ohmykube down --name` of that cluster, or the playbook ohmykube.cluster.reset;"
+                hint="give it back with `ohmykube down --name NAME`, or the playbook ohmykube.cluster.reset;"
                 " take away by hand what ohmykube has not installed",
                 context={"machine": host.name, "address": host.address, "found": " ".join(found)},
             )

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,11 +57,34 @@ class ClusterFolder:
         (self.path / "ssh").mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def remove(self) -> None:
-        """Last of all, when nothing of the cluster is left to find."""
-        shutil.rmtree(self.path)
+        """Last of all, when nothing of the cluster is left to find.
+
+        In one step, as others see it: what somebody makes here who has waited for the lock is theirs.
+        """
+        self.sweep()
+        self.path.rename(self._removed)
+        self.sweep()
+
+    def sweep(self) -> None:
+        """End a removal that was killed."""
+        while self._removed.exists():
+            with suppress(FileNotFoundError):  # somebody else is at it too
+                shutil.rmtree(self._removed)
+
+    @property
+    def _removed(self) -> Path:
+        return self.path.with_name(f".{self.name}")
 
     def write_spec(self, data: dict[str, Any]) -> None:
         atomic.write(self.spec_file, yaml.safe_dump(data, sort_keys=False))
+
+    def read_spec(self) -> dict[str, Any]:
+        """As it is written; empty where that is no mapping."""
+        try:
+            data = yaml.load(self.spec_file.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+        except (OSError, yaml.YAMLError):
+            return {}
+        return data if isinstance(data, dict) else {}
 
     def read_state(self) -> State | None:
         try:
@@ -110,11 +134,16 @@ class Home:
     def cache(self) -> Path:
         return self.path / "cache"
 
+    @property
+    def profiles(self) -> Path:
+        """Cluster files that somebody wants to begin others with: `<name>.yaml`."""
+        return self.path / "profiles"
+
     def cluster(self, name: str) -> ClusterFolder:
         return ClusterFolder(self.path / "clusters" / name)
 
     def clusters(self) -> list[ClusterFolder]:
-        folders = [ClusterFolder(file.parent) for file in (self.path / "clusters").glob("*/cluster.yaml")]
+        folders = [ClusterFolder(file.parent) for file in (self.path / "clusters").glob("[!.]*/cluster.yaml")]
         return sorted(folders, key=lambda folder: folder.name)
 
     def current(self) -> str:

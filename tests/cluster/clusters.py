@@ -83,10 +83,13 @@ class CommandLine:
         )
 
     def start(self, *words: str, log: Path) -> subprocess.Popen[bytes]:
-        """Begin it, as the leader of a process group, with all that it says in a file."""
+        """Begin it, as the leader of a process group, with all that it says in a file.
+
+        Ctrl-C is heard, also where the tests are a background job, which ignores it.
+        """
         with log.open("wb") as output:
             return subprocess.Popen(
-                self.argv(*words),
+                ["env", "--default-signal=INT", *self.argv(*words)],
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -50,14 +50,23 @@ def ohmykube(bundle: Bundle) -> Iterator[CommandLine]:
         shutil.rmtree(home)
 
 
-@pytest.fixture(scope="module")
-def machine_image(ohmykube: CommandLine, bundle: Bundle) -> Iterator[None]:
-    """What makes a cluster in half the time. The cache is that of all tests, so it goes again."""
-    images = ohmykube.home / "cache/machines"
+@pytest.fixture(scope="session")
+def baked(ohmykube: CommandLine, bundle: Bundle) -> Path:
+    """A folder of machine images, apart from the cache: those who want bare machines find none there."""
+    images, apart = ohmykube.home / "cache/machines", ohmykube.home / "baked"
     shutil.rmtree(images, ignore_errors=True)
     ohmykube.text("cache", "bake", "--provider", "nspawn", *bundle.flags)
-    yield
+    return images.rename(apart)
+
+
+@pytest.fixture(scope="module")
+def machine_image(ohmykube: CommandLine, baked: Path) -> Iterator[None]:
+    """What makes a cluster in half the time, for tests of what comes after that."""
+    images = ohmykube.home / "cache/machines"
     shutil.rmtree(images, ignore_errors=True)
+    baked.rename(images)
+    yield
+    images.rename(baked)
 
 
 @pytest.fixture

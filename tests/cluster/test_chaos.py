@@ -27,7 +27,9 @@ _BACK = 40  # seconds from the end of a fault until the node is ready
 
 
 @pytest.fixture(scope="module")
-def cluster(ohmykube: CommandLine, bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def cluster(
+    ohmykube: CommandLine, bundle: Bundle, machine_image: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Path]:
     """The folder of a cluster of two nodes."""
     config = tmp_path_factory.mktemp("chaos") / "kubeadm.yaml"
     config.write_text(_IMPATIENT)

@@ -63,7 +63,7 @@ echo 'kubeadm join --token {TOKEN}' >>/var/log/pods/kube-system_leak/leak/0.log
 
 
 @pytest.fixture(scope="module")
-def cluster(ohmykube: CommandLine, bundle: Bundle) -> Iterator[CommandLine]:
+def cluster(ohmykube: CommandLine, bundle: Bundle, machine_image: None) -> Iterator[CommandLine]:
     try:
         ohmykube.text("up", "--name", NAME, "--provider", "nspawn", "--workers", "1", *bundle.flags)
         yield ohmykube

@@ -75,7 +75,7 @@ class Life:
 
 
 @pytest.fixture(scope="module")
-def life(ohmykube: CommandLine, bundle: Bundle) -> Iterator[Life]:
+def life(ohmykube: CommandLine, bundle: Bundle, machine_image: None) -> Iterator[Life]:
     before = computer.look()
     made = Life(ohmykube, bundle)
     ohmykube.data("up", "--name", NAME, "--provider", "nspawn", "--workers", "1", *bundle.flags)

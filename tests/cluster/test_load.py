@@ -66,7 +66,7 @@ class Cluster:
 
 
 @pytest.fixture(scope="module")
-def cluster(ohmykube: CommandLine, bundle: Bundle) -> Iterator[Cluster]:
+def cluster(ohmykube: CommandLine, bundle: Bundle, machine_image: None) -> Iterator[Cluster]:
     ohmykube.text("up", "--name", NAME, "--provider", "nspawn", "--workers", "1", *bundle.flags)
     yield Cluster(ohmykube, bundle)
     ohmykube.text("down", "--force", "--name", NAME)

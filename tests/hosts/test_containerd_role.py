@@ -1,11 +1,22 @@
 """One role alone, on a bare host: containerd from Debian's packages, no Kubernetes."""
 
+import base64
+import json
+import platform
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from tests import distribution
 from tests.hosts.plays import Site, site
+from tests.unit.images.registry import PROGRAM, USERS, serve
 
 pytestmark = pytest.mark.hosts
 
@@ -32,6 +43,7 @@ BROKEN = r"""
 """
 CONFIG = "/etc/containerd/config.toml"
 MIRROR = "/etc/containerd/certs.d/docker.io/hosts.toml"
+ARCH = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
 PROXY = {"https_proxy": "http://user:hush-hush@192.0.2.1:3128"}
 
 
@@ -94,6 +106,66 @@ def test_mirrors_come_and_go_without_a_restart(host: Site) -> None:
     assert pid(host) == before
     assert host.play(PLAY).changed == 1
     assert host.run("find", "/etc/containerd", "-mindepth", "1") == f"{CONFIG}\n"
+
+
+@pytest.mark.skipif(PROGRAM is None, reason="docker-registry is not installed")
+def test_a_registry_that_wants_a_login_and_has_an_authority_of_its_own(host: Site, tmp_path: Path) -> None:
+    """The registry is itself, then the mirror of another one that nobody can reach."""
+    folder, gateway = tmp_path / "registry", host.run("sh", "-c", "ip -4 route show default").split()[2]
+    with serve(folder) as open_to_all:
+        open_to_all.push_single("app", ARCH, b"the file", "v1")
+    (folder / "users").write_text(USERS)
+    tls, auth = certificate(tmp_path, gateway), {"htpasswd": {"realm": "r", "path": str(folder / "users")}}
+    with serve(folder, auth, host=gateway, tls=tls) as registry:
+        logins = tmp_path / "config.json"
+        word = base64.b64encode(b"ann:secret").decode()
+        logins.write_text(json.dumps({"auths": {registry.address: {"auth": word}}}))
+        own: dict[str, object] = {"ca": str(tls[0]), "credentials": str(logins)}
+        unreachable = {"registry.invalid": {"mirrors": [f"https://{registry.address}"]}}
+
+        assert "certificate" in pull(host, f"{registry.address}/app:v1")
+        assert host.play(PLAY, containerd_registries={registry.address: {"insecure": True}}).changed == 1
+        assert "no basic auth credentials" in pull(host, f"{registry.address}/app:v1")
+        outcome = host.play(PLAY, "--diff", "-vvv", containerd_registries={registry.address: own, **unreachable})
+        assert outcome.changed == 1, outcome.output
+        for name in (registry.address, "registry.invalid"):
+            assert pull(host, f"{name}/app:v1") == ""
+        assert word not in outcome.output
+        assert host.run("stat", "--format=%a", f"/etc/containerd/certs.d/{registry.address}/hosts.toml") == "600\n"
+    missing = host.play(PLAY, containerd_registries={"a": {"credentials": "/nowhere"}})
+    assert missing.failed == 1
+    assert "/nowhere: No such file" in " ".join(missing.output.split())
+
+
+def pull(host: Site, image: str) -> str:
+    """What went wrong; empty where nothing did."""
+    line = f"ctr images pull --hosts-dir /etc/containerd/certs.d {image} >/tmp/said 2>&1 || cat /tmp/said"
+    return host.run("sh", "-c", line)
+
+
+def certificate(folder: Path, address: str) -> tuple[Path, Path]:
+    """That vouches for itself, and its key, in PEM."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "registry")])
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem, kind = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    files = folder / "ca.pem", folder / "key.pem"
+    files[0].write_bytes(made.public_bytes(pem))
+    files[1].write_bytes(key.private_bytes(pem, kind, serialization.NoEncryption()))
+    return files
+
+
+def test_a_proxy_may_be_named_in_a_file(host: Site, tmp_path: Path) -> None:
+    (tmp_path / "proxy").write_text(PROXY["https_proxy"] + "\n")
+    outcome = host.play(PLAY, "--diff", containerd_proxy={"https_proxy": str(tmp_path / "proxy"), "no_proxy": "a"})
+    assert outcome.changed == 1, outcome.output
+    said = host.run("systemctl", "show", "--property=Environment", "containerd.service")
+    assert f"HTTPS_PROXY={PROXY['https_proxy']} NO_PROXY=a" in said
+    assert "hush-hush" not in outcome.output
 
 
 def test_a_proxys_password_is_told_to_containerd_alone(host: Site) -> None:

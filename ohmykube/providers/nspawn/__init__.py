@@ -8,15 +8,18 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ohmykube import ssh
 from ohmykube.errors import OhmykubeError
 from ohmykube.providers.base import Machine, MachineSpec, ProviderContext, SshTarget, Status
-from ohmykube.providers.nspawn import cgroups, checks, identity, image, kernel, kubernetes
+from ohmykube.providers.nspawn import cgroups, identity, image, kernel, kubernetes
 from ohmykube.providers.nspawn.container import VOLUMES, Container, Place, command
 from ohmykube.providers.nspawn.network import Network, remove_interface
-from ohmykube.providers.nspawn.rootfs import Base
 from ohmykube.store import atomic
+
+if TYPE_CHECKING:  # to see what machines there are, none of it is needed
+    from ohmykube.providers.nspawn.rootfs import Base
 
 _STOP_TIMEOUT = 45  # seconds for an orderly shutdown
 _INTERFACE_TIMEOUT = 10  # seconds for the kernel to take down a network namespace
@@ -45,9 +48,13 @@ class NspawnProvider:
 
     @staticmethod
     def unusable() -> str:
+        from ohmykube.providers.nspawn import checks
+
         return checks.unusable()
 
     def preflight(self, machines: Sequence[MachineSpec]) -> list[OhmykubeError]:
+        from ohmykube.providers.nspawn import checks
+
         return checks.preflight(self._context, machines)
 
     def prefetch(self) -> None:
@@ -173,7 +180,10 @@ class NspawnProvider:
         """This computer has an end on the machines' bridge."""
         return f"{address}:{port}"
 
-    def _base(self) -> Base:
+    def _base(self) -> "Base":
+        from ohmykube.providers.nspawn import checks
+        from ohmykube.providers.nspawn.rootfs import Base
+
         return Base(
             self._context.home / "cache" / "rootfs",
             checks.distribution(self._context.template),

@@ -4,11 +4,14 @@ import json
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 import yaml
 
-from ohmykube.cli import ALIASES, VERBS
+from ohmykube.cli import ALIASES, VERBS, output
+from ohmykube.cli.settings import Settings
+from ohmykube.phases.base import Event
 from ohmykube.store.home import Home
 
 
@@ -217,6 +220,18 @@ def test_progress_as_json_is_one_event_a_line(run, tmp_path):
     events = [json.loads(line) for line in err.splitlines()]
     assert [event["kind"] for event in events][:2] == ["start", "fail"]
     assert events[-1]["kind"] == "error"
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_progress_has_colours_unless_somebody_wants_none(capsys, monkeypatch, wanted):
+    """It is told by threads, too, which have no part in click's context."""
+    monkeypatch.setenv("NO_COLOR", "")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    settings = Settings(None, "table", "text", 0, False, False, not wanted, False, (), 8, False)
+    thread = threading.Thread(target=output.progress(settings), args=(Event("done", "machines", seconds=1.0),))
+    thread.start()
+    thread.join()
+    assert ("\x1b[32m✓\x1b[0m machines" in capsys.readouterr().err) == wanted
 
 
 def test_help_needs_no_heavy_import():

@@ -4,15 +4,19 @@
 """
 
 import json
+from functools import partial
 from pathlib import Path
 
 import click
 import pytest
 import yaml
 
-from ohmykube.cli import cli, cluster
+from ohmykube import kubeconfig, nodes
+from ohmykube.cli import cli, cluster, init
 from ohmykube.cli.wiring import Session
+from ohmykube.model.presets import Computer
 from tests.unit.cache.archives import docker_archive
+from tests.unit.cli import status_world
 from tests.unit.cli.caches import ARCH, grow_old
 from tests.unit.cli.test_planes import make_world  # noqa: F401 - a fixture
 
@@ -22,6 +26,7 @@ ENVELOPE = {"apiVersion", "command", "status", "data", "errors"}
 ELSEWHERE = {"shell", "cache bake", "image pull"}
 # How each is called, in an order in which each finds what it needs: a cluster `dev` of three nodes, an archive, a file.
 CALLS = {
+    "init": "init --name new --preset tiny --provider lima -f FOLDER/new.yaml --save-profile mine",
     "up": "up",
     "plan": "plan --workers 3",
     "add": "add",
@@ -56,6 +61,7 @@ CALLS = {
     "cache import": "cache import FOLDER/cache.tar",
     "cache prune": "cache prune --keep-days 1",
     "completion": "completion bash",
+    "man": "man FOLDER/man1",
     "version": "version",
     "down": "down --force",
 }
@@ -95,7 +101,11 @@ def lacks(promised, said, path="data"):
 def place(tmp_path, world, catalogue, monkeypatch):
     """Words of a call → paths. The cluster of `world`, and what it is told of."""
     monkeypatch.setattr(Session, "provider", lambda *_, **__: world.provider)
+    monkeypatch.setattr(Session, "glance", lambda _, folder: (folder.read_spec()["spec"], world.provider))
     monkeypatch.setattr(cluster, "refresh", lambda *_, **__: None)
+    monkeypatch.setattr(init, "this_computer", lambda: Computer(8, 32 * 2**30))
+    monkeypatch.setattr(nodes, "ask", partial(answer, nodes.ask))
+    monkeypatch.setattr(kubeconfig, "reads", lambda _: ("https://10.0.0.254:6443", 2.0**32))
     (tmp_path / "app.tar").write_bytes(docker_archive(["app:v1"], arch=ARCH))
     (tmp_path / "tool").write_bytes(b"tool-1" * 1000)
     return {
@@ -104,6 +114,15 @@ def place(tmp_path, world, catalogue, monkeypatch):
         "ARCHIVE": str(tmp_path / "app.tar"),
         "TOOL": str(tmp_path / "tool"),
     }
+
+
+def answer(ask, target, module, *args, **options):
+    """A control plane tells `status` of all; whatever else is asked of nodes gets none."""
+    if module != "cluster_overview":
+        return ask(target, module, *args, **options)
+    said = status_world.healthy()
+    said["nodes"][0]["used"] = {"cpu": 0.25, "memory": 2.0**29}
+    return said
 
 
 def words(call, place):

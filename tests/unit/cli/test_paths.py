@@ -23,7 +23,19 @@ spec:
       - {name: setup, file: scripts/setup.sh}
   files:
     - {path: /opt/tree, source: tree}
+  registries:
+    reg.example: {ca: ca.pem, credentials: logins.json}
+  proxy: {httpsProxy: proxy.txt, noProxy: [corp.example]}
 """
+BESIDE = {
+    "scripts/setup.sh": "echo hush\n",
+    "motd": "",
+    "kubeadm.yaml": "",
+    "tree/leaf": "",
+    "ca.pem": "-----BEGIN CERTIFICATE-----\n",
+    "logins.json": '{"auths": {"reg.example": {"auth": "YTpi"}}}',
+    "proxy.txt": "http://ann:hush@proxy.example:3128\n",
+}
 
 
 @pytest.fixture
@@ -37,11 +49,9 @@ def file(tmp_path):
 
 @pytest.fixture
 def complete(file):
-    (file.parent / "scripts").mkdir()
-    (file.parent / "scripts" / "setup.sh").write_text("echo hush\n")
-    (file.parent / "tree").mkdir()
-    for name in ("motd", "kubeadm.yaml", "tree/leaf"):
-        (file.parent / name).write_text("")
+    for name, text in BESIDE.items():
+        (file.parent / name).parent.mkdir(exist_ok=True)
+        (file.parent / name).write_text(text)
     return file
 
 
@@ -76,6 +86,8 @@ def test_what_is_missing_is_named_with_its_line(run, file):
     assert code == 2
     for name, line in {"motd": 8, "kubeadm.yaml": 10, "scripts/setup.sh": 13, "tree": 15}.items():
         assert f"{file.parent / name}: there is no such file ({file}:{line})" in err
+    for name, line in {"ca.pem": 17, "logins.json": 17, "proxy.txt": 18}.items():
+        assert f"{file.parent / name}: No such file or directory ({file}:{line})" in err
 
 
 @pytest.mark.parametrize(
@@ -83,6 +95,9 @@ def test_what_is_missing_is_named_with_its_line(run, file):
     [
         ("scripts/setup.sh", b"\x7fELF\xff", "no text in UTF-8"),
         ("motd", bytes(2**20 + 1), "larger than 1 MiB"),
+        ("ca.pem", b"x", "holds no certificate"),
+        ("logins.json", b"{}", "holds no login for reg.example"),
+        ("proxy.txt", b"hush", "holds no URL of a proxy"),
     ],
 )
 def test_what_cannot_be_used_is_named(run, complete, name, content, words):
@@ -90,6 +105,7 @@ def test_what_cannot_be_used_is_named(run, complete, name, content, words):
     code, _, err = run("plan", "-f", complete)
     assert code == 2
     assert words in err
+    assert "hush" not in err
 
 
 def test_a_tree_may_not_bring_what_roles_write(run, complete):
@@ -107,6 +123,9 @@ def test_the_wish_has_absolute_paths_and_changes_with_what_they_hold(complete, w
     spec, folder = cluster.spec, complete.parent
     assert spec.kubeadm.config == str(folder / "kubeadm.yaml")
     assert spec.hooks.pre_system[0].file == str(folder / "scripts/setup.sh")
+    assert spec.proxy.https_proxy == str(folder / "proxy.txt")
+    registry = spec.registries["reg.example"]
+    assert (registry.ca, registry.credentials) == (str(folder / "ca.pem"), str(folder / "logins.json"))
     assert (spec.files[0].source, spec.hosts[0].files[0].source) == (str(folder / "tree"), str(folder / "motd"))
 
     home = Home.from_environment().cluster("dev")

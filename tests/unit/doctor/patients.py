@@ -106,7 +106,8 @@ class Nodes:
 
 def written(path, ends):
     data = base64.b64encode(certificate(ends).encode()).decode()
-    path.write_text(yaml.safe_dump({"users": [{"user": {"client-certificate-data": data}}]}))
+    clusters = [{"cluster": {"server": "https://10.0.0.1:6443"}}]
+    path.write_text(yaml.safe_dump({"clusters": clusters, "users": [{"user": {"client-certificate-data": data}}]}))
     return Kubeconfig(path, refresh=lambda: written(path, ends + timedelta(days=300)))
 
 

@@ -109,17 +109,24 @@ _LAYER_OF_DOCKER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 
 
 @contextmanager
-def serve(folder: Path, auth: Mapping[str, Any] | None = None) -> Iterator[Registry]:
-    """auth: that section of the registry's configuration."""
+def serve(
+    folder: Path,
+    auth: Mapping[str, Any] | None = None,
+    *,
+    host: str = "127.0.0.1",
+    tls: tuple[Path, Path] | None = None,
+) -> Iterator[Registry]:
+    """auth: that section of the registry's configuration. host: where it listens. tls: its certificate and key."""
     assert PROGRAM
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
+        probe.bind((host, 0))
+        address = f"{host}:{probe.getsockname()[1]}"
+    secured = {"tls": {"certificate": str(tls[0]), "key": str(tls[1])}} if tls else {}
     config = {
         "version": 0.1,
         "log": {"level": "error"},
         "storage": {"filesystem": {"rootdirectory": str(folder / "data")}, "delete": {"enabled": True}},
-        "http": {"addr": address, "secret": "s"},
+        "http": {"addr": address, "secret": "s", **secured},
         **({"auth": auth} if auth else {}),
     }
     folder.mkdir(exist_ok=True)

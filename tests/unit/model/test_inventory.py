@@ -78,6 +78,23 @@ def test_a_pool_has_the_families_of_the_cluster(cluster, tmp_path):
     assert cluster_inventory.build(data, seen).variables["metallb_address_pool"] == seen["addressPool"]
 
 
+def test_a_proxy_is_not_for_the_cluster_itself(cluster, tmp_path):
+    data, seen = cluster.as_data(), state(cluster, tmp_path)
+    assert "containerd_proxy" not in cluster_inventory.build(data, seen).hosts["dev-worker-1"]
+    data["spec"]["proxy"] = {"httpProxy": "", "httpsProxy": "http://p:3128", "noProxy": ["corp.example", "::1"]}
+    made = cluster_inventory.build(data, seen).hosts
+    proxy = made["dev-worker-1"]["containerd_proxy"]
+    assert proxy["https_proxy"] == "http://p:3128"
+    assert "http_proxy" not in proxy
+    direct = proxy["no_proxy"].split(",")
+    api, own = made["dev-control-plane-1"]["kubeadm_node_address"], made["dev-worker-1"]["kubeadm_node_address"]
+    assert {"localhost", ".svc", own, api, "10.244.0.0/16", "10.96.0.0/12", "dev.ohmykube.internal"} < set(direct)
+    assert direct[-1] == "corp.example"
+    assert direct.count("::1") == 1
+    del data["spec"]["proxy"]  # as an older version wrote it
+    assert "containerd_proxy" not in cluster_inventory.build(data, seen).hosts["dev-worker-1"]
+
+
 def test_the_users_documents_and_what_ipvs_needs(cluster, tmp_path):
     data = cluster.as_data()
     assert cluster_inventory.build(data, state(cluster, tmp_path)).variables["node_kernel_modules"] == []

@@ -10,6 +10,7 @@ from ohmykube.model.changes import refuse
 from ohmykube.model.document import Document, parse
 from ohmykube.model.load import WORKERS, Given
 from ohmykube.model.machines import wanted
+from ohmykube.model.names import cluster_name
 from ohmykube.model.parts import hook_seconds
 
 DEFAULTS = {("spec", "provider"): "lima", ("spec", "kubernetesVersion"): "v1.36.4"}
@@ -129,6 +130,9 @@ def test_all_problems_at_once_each_with_its_line_and_a_suggestion():
         ("spec: {files: [{path: /etc/a, content: '', mode: rw}]}", "no mode in octal"),
         ("spec: {files: [{path: /etc/a, content: '', owner: 'a b'}]}", "neither the name nor the number"),
         ("spec: {files: [{path: /etc/a, content: ''}, {path: /etc/a, directory: true}]}", "/etc/a stands twice"),
+        ("spec: {proxy: {httpProxy: 'socks5://a'}}", "is no proxy: write one like"),
+        ("spec: {proxy: {httpProxy: 'http://ann:hush@a'}}", "'http://a' had a login: write that URL to a file"),
+        ("spec: {proxy: {noProxy: ['a,b']}}", "spec.proxy.noProxy.0"),
         ("apiVersion: ohmykube.dev/v9", "apiVersion"),
         ("spec: 3", "must be a mapping"),
         ("spec: {workers: 3}", "spec.workers"),
@@ -143,7 +147,7 @@ def test_bad_values_are_named(text, words):
 @pytest.mark.parametrize("name", ["cache", "../x", "Dev", "-a", "a" * 41, "a_b", "ä"])
 def test_bad_names_are_refused(name):
     with pytest.raises(OhmykubeError) as caught:
-        load.cluster_name(name)
+        cluster_name(name)
     assert caught.value.code == "name.invalid"
     assert problems(name=name)
 

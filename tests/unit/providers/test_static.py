@@ -175,7 +175,7 @@ def test_a_host_of_somebody_else_is_refused(make: Make, sshd: Sshd, tmp_path: Pa
     (problem,) = make().preflight([CP])
     assert problem.code == "static.host.occupied"
     assert "it has /var/lib/ohmykube" in problem.message
-    assert "`ohmykube down --name`" in problem.hint
+    assert "`ohmykube down --name NAME`" in problem.hint
     assert not (tmp_path / "known_hosts").exists()
 
     make().create(CP)

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -146,3 +147,38 @@ def test_a_lock_whose_folder_was_removed_is_taken_anew(tmp_path):
         path.parent.rmdir()
         with lock.hold(path, "up", timeout=1, waiting=print):
             assert path.exists()
+
+
+def test_what_the_next_one_makes_is_not_removed_with_the_old(monkeypatch):
+    """As an `up` does that has waited for a `down`."""
+    monkeypatch.setattr(lock, "_POLL", 0.001)
+    home = Home.from_environment()
+    folder, told = home.cluster("dev"), threading.Event()
+
+    def next_one():
+        with lock.hold(folder.path / "lock", "up", timeout=20, waiting=lambda _: told.set()):
+            folder.write_spec({"new": True})
+            time.sleep(0.2)
+
+    waiter = threading.Thread(target=next_one)
+    with lock.hold(folder.path / "lock", "down", timeout=1, waiting=print):
+        folder.write_spec({"old": True})
+        for number in range(3000):
+            (folder.path / f"{number}").write_text("")
+        waiter.start()
+        assert told.wait(10)
+        folder.remove()
+    waiter.join()
+    assert folder.spec_file.read_text() == "new: true\n"
+    assert [path.name for path in folder.path.parent.iterdir()] == ["dev"]
+
+
+def test_a_killed_removal_is_ended_by_the_next_one_and_is_no_cluster():
+    home = Home.from_environment()
+    folder = home.cluster("dev")
+    rest = folder.path.with_name(".dev")
+    rest.mkdir(parents=True)
+    (rest / "cluster.yaml").write_text("")
+    assert home.clusters() == []
+    folder.sweep()
+    assert not rest.exists()

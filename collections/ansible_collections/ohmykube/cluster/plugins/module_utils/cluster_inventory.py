@@ -13,6 +13,7 @@ from ansible_collections.ohmykube.cluster.plugins.module_utils.kubeadm_config.en
 
 API_PORT = 6443
 _IPVS = ("ip_vs", "ip_vs_rr", "ip_vs_wrr", "ip_vs_sh")  # what kube-proxy needs of the kernel
+_LOCAL = ("localhost", "127.0.0.0/8", "::1", ".svc", ".cluster.local")
 # Roles that look things up in the catalogue.
 _FETCHING = ("addon", "cache_distribute", "containerd", "flannel", "kubeadm", "local_path", "metallb")
 
@@ -199,10 +200,27 @@ def _host(cluster: Mapping[str, Any], machine: Mapping[str, Any], api: str) -> d
         "kubeadm_node_annotations": group["annotations"],
         "kubeadm_node_taints": group["taints"],
         **_custom(cluster["spec"], group),
+        **_proxy(cluster, (address, api)),
         **machine["variables"],
         **cluster["spec"]["vars"],
         **group["vars"],
     }
+
+
+def _proxy(cluster: Mapping[str, Any], addresses: Sequence[str]) -> dict[str, Any]:
+    """The node's way out, where there is one. Its own cluster is no business of the proxy.
+
+    addresses: its own and the API server's. Those of other nodes are not named: they come and go, and containerd
+    would be restarted each time.
+    """
+    proxy, network = cluster["spec"].get("proxy") or {}, cluster["spec"]["network"]  # older versions have none
+    urls = {f"{scheme}_proxy": proxy.get(f"{scheme}Proxy") for scheme in ("http", "https")}
+    if not any(urls.values()):
+        return {}
+    cidrs = [*network["podCIDR"].split(","), *network["serviceCIDR"].split(",")]
+    direct = [*_LOCAL, *addresses, endpoint(cluster["metadata"]["name"]), *cidrs, *proxy.get("noProxy", ())]
+    told = {name: url for name, url in urls.items() if url}
+    return {"containerd_proxy": {**told, "no_proxy": ",".join(dict.fromkeys(filter(None, direct)))}}
 
 
 def _custom(spec: Mapping[str, Any], group: Mapping[str, Any]) -> dict[str, Any]:

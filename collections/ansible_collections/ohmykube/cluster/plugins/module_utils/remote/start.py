@@ -73,8 +73,9 @@ def put(code: bytes, folder: Path) -> None:
 def unpack(code: bytes, folder: Path) -> None:
     import io
     import zipfile
+    import zlib
 
-    with zipfile.ZipFile(io.BytesIO(code)) as archive:
+    with zipfile.ZipFile(io.BytesIO(zlib.decompress(code))) as archive:
         archive.extractall(folder)
 
 
