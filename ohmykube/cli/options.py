@@ -69,7 +69,7 @@ class Verb(click.Command):
                 param.envvar = f"OHMYKUBE_{param.name.upper()}" if param.name else None
 
     def invoke(self, ctx: click.Context) -> NoReturn:
-        from ohmykube.cli import output
+        from ohmykube.cli import audit, output
         from ohmykube.cli.wiring import Session
         from ohmykube.errors import OhmykubeError
         from ohmykube.model.result import Result
@@ -83,7 +83,9 @@ class Verb(click.Command):
         try:
             with output.progress(settings) as events, _notes(output.LogNotes(events)):
                 ctx.obj = Session(settings, events)
-                result: Result = super().invoke(ctx)
+                with audit.logged(ctx, command, settings.name or ctx.obj.home.current()) as ended:
+                    result: Result = super().invoke(ctx)
+                    ended(result.exit_code)
         except OhmykubeError as error:
             result = Result.failed(command, error)
         except KeyboardInterrupt:
