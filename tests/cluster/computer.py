@@ -16,6 +16,7 @@ _NAME = re.compile(r"omk[-_]([0-9a-f]{8})")
 _FORWARD = "/proc/sys/net/ipv4/ip_forward"
 _SHARED = ("forwarding", "omk_forwarding")  # while another cluster needs it, it stays
 _FOLDERS = ("/run/netns", "/run/systemd/nspawn", "/run/systemd/machines", "/var/lib/machines", "/dev/shm")
+_OF_TESTS = re.compile("ohmykube-test-")  # those of units, which run at the same time
 
 Look = Mapping[str, frozenset[str]]
 
@@ -108,7 +109,7 @@ def _cgroups() -> Iterator[str]:
 
 def _folders() -> Iterator[str]:
     for folder in _FOLDERS:
-        yield from (str(path) for path in Path(folder).rglob("*"))
+        yield from (str(path) for path in Path(folder).rglob("*") if not any(map(_OF_TESTS.match, path.parts)))
 
 
 def _out(*argv: str) -> str:

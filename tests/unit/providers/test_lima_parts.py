@@ -139,9 +139,11 @@ def test_the_lock_is_shared_or_alone_and_bounded(tmp_path: Path) -> None:
 
 
 def test_pid_files_of_strangers_and_of_the_dead_are_removed(tmp_path: Path) -> None:
-    own = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", f"{tmp_path}/"])
+    lives = "import time; print(flush=True); time.sleep(60)"
+    own = subprocess.Popen([sys.executable, "-c", lives, f"{tmp_path}/"], stdout=subprocess.PIPE)
     stranger = subprocess.Popen(["sleep", "60"])
     try:
+        own.stdout.readline()  # only now its command line is sure to be there: Popen returns a moment before
         for name, content in {"ha": own.pid, "qemu": stranger.pid, "old": 2**22 + 1, "odd": ""}.items():
             (tmp_path / f"{name}.pid").write_text(f"{content}\n")
         (tmp_path / "ha.sock").touch()
