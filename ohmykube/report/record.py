@@ -42,7 +42,8 @@ class Recorder:
     _offset: float = field(default_factory=lambda: time.time() - time.monotonic())
 
     def __call__(self, event: "Event") -> None:
-        self.write(fields_of(event))
+        said = fields_of(event)
+        self.write({**said, "text": redacted(event.text)} if event.text else said)
 
     def write(self, line: dict[str, Any]) -> None:
         now = round(time.monotonic() + self._offset, 3)

@@ -71,6 +71,16 @@ def test_every_error_is_recorded_without_its_secrets(recorder):
     assert "0123456789abcdef" not in text
 
 
+def test_what_was_told_is_recorded_without_its_secrets(recorder):
+    with outcome_of(recorder):
+        recorder(Event("note", "", "password: hunter2"))
+        recorder(Event("step", "machines", "curl --token abcdef.0123456789abcdef", "w1"))
+    text = (recorder.folder / FILE).read_text()
+    assert "hunter2" not in text
+    assert "0123456789abcdef" not in text
+    assert "curl" in text
+
+
 def test_a_full_disk_costs_the_record_alone(tmp_path):
     (tmp_path / FILE).symlink_to("/dev/full")
     recorder = Recorder(lambda: tmp_path, {"verb": "up"})
