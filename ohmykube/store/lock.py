@@ -12,6 +12,8 @@ from typing import IO
 from ohmykube.errors import OhmykubeError
 
 _POLL = 0.1  # seconds
+_UNNAMED = 1.0  # seconds that a holder may take until it has written who it is
+_SOMEBODY = "another process"
 
 
 @contextmanager
@@ -21,7 +23,7 @@ def hold(path: Path, verb: str, *, timeout: float, waiting: Callable[[str], None
     The holder may remove the file's folder (`down` does); the folder is made anew for the next one.
     waiting: told once, in words, who holds it. Raises OhmykubeError `cluster.locked` after the time.
     """
-    deadline = time.monotonic() + timeout
+    began = time.monotonic()
     told = False
     while True:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -31,15 +33,19 @@ def hold(path: Path, verb: str, *, timeout: float, waiting: Callable[[str], None
                 file.truncate()
                 json.dump({"pid": os.getpid(), "verb": verb}, file)
                 file.flush()
-                yield
+                try:
+                    yield
+                finally:
+                    file.truncate(0)  # the next holder is not taken for this one
                 return
-        if not told:
-            waiting(_holder(path))
+        waited, named = time.monotonic() - began, _holder(path)
+        if not told and (named or waited > _UNNAMED):
+            waiting(named or _SOMEBODY)
             told = True
-        if time.monotonic() > deadline:
+        if waited > timeout:
             raise OhmykubeError(
                 "cluster.locked",
-                f"{path.parent.name} is held by {_holder(path)}",
+                f"{path.parent.name} is held by {named or _SOMEBODY}",
                 hint="wait for it to finish, or end that process, and try again",
                 context={"lock": path},
             )
@@ -54,7 +60,7 @@ def holder(path: Path) -> str:
     except FileNotFoundError:
         return ""
     except BlockingIOError:
-        return _holder(path)
+        return _holder(path) or _SOMEBODY
     return ""
 
 
@@ -68,8 +74,9 @@ def _take(file: IO[str], path: Path) -> bool:
 
 
 def _holder(path: Path) -> str:
+    """As it calls itself; empty while it has not yet written that."""
     try:
         holder = json.loads(path.read_text())
         return f"`ohmykube {holder['verb']}` (process {holder['pid']})"
     except (OSError, ValueError, KeyError):
-        return "another process"
+        return ""

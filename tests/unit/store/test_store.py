@@ -1,5 +1,6 @@
 """Home, state, atomic writes, locks."""
 
+import fcntl
 import json
 import os
 import subprocess
@@ -129,6 +130,34 @@ def test_who_holds_a_lock_can_be_asked_without_taking_it(holder):
     process.wait()
     assert lock.holder(path) == ""
     assert lock.holder(path.with_name("none")) == ""
+
+
+def test_a_holder_that_has_just_taken_the_lock_is_told_by_its_name_too(tmp_path):
+    path, told = tmp_path / "lock", []
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        named = threading.Timer(0.3, lambda: path.write_text('{"pid": 7, "verb": "up"}'))
+        named.start()
+        with pytest.raises(OhmykubeError), lock.hold(path, "down", timeout=0.6, waiting=told.append):
+            pass
+        named.join()
+    assert told == ["`ohmykube up` (process 7)"]
+
+
+def test_one_that_never_says_who_it_is_is_told_after_a_moment(tmp_path, monkeypatch):
+    monkeypatch.setattr(lock, "_UNNAMED", 0.2)
+    path, told = tmp_path / "lock", []
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(OhmykubeError), lock.hold(path, "down", timeout=0.5, waiting=told.append):
+            pass
+    assert told == ["another process"]
+
+
+def test_who_held_it_before_is_forgotten(tmp_path):
+    with lock.hold(tmp_path / "lock", "up", timeout=1, waiting=print):
+        pass
+    assert (tmp_path / "lock").read_text() == ""
 
 
 def test_a_killed_holder_holds_nothing(holder):

@@ -27,6 +27,7 @@ _PASSING = (
     "connection reset",
     "failed calling webhook",
     "no endpoints available",
+    "error looking up service account",
     "no matches for kind",
     "resource mapping not found",
     "the server is currently unable",

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError
-from ansible_collections.ohmykube.cluster.plugins.module_utils.kubectl import Kubectl, until, with_file
+from ansible_collections.ohmykube.cluster.plugins.module_utils.kubectl import Kubectl, patiently, until, with_file
 from ansible_collections.ohmykube.cluster.plugins.module_utils.readiness import explain
 from ansible_collections.ohmykube.cluster.plugins.module_utils.smoke import objects, seen
 from ansible_collections.ohmykube.cluster.plugins.module_utils.smoke.results import FAILED, OK, SKIPPED, Check, parse
@@ -54,9 +54,9 @@ class Smoke:
         """Try everything out, addresses of each family. The objects stay: others can try the load balancer too."""
         self.clear()
         storage, balanced = self._has_default_class(), self._has_addresses()
-        self._create([objects.namespace(), *objects.network(self._image, load_balancer=balanced)])
+        self._apply([objects.namespace(), *objects.network(self._image, load_balancer=balanced)])
         if storage:
-            self._create(objects.volume(self._image))
+            self._apply(objects.volume(self._image))
         found = self._wait(balanced=balanced)
         looks = [
             *(partial(look, one, node) for one in found for look in (self._pod, self._node) for node in one.nodes),
@@ -77,9 +77,14 @@ class Smoke:
         words = ("delete", "namespace", objects.NAMESPACE, "--ignore-not-found", f"--timeout={_DELETE_TIMEOUT}s")
         self._kubectl.text(*words, timeout=_DELETE_TIMEOUT + 10)
 
-    def _create(self, made: Sequence[Mapping[str, Any]]) -> None:
-        text = objects.as_text(made)
-        with_file(text, lambda path: self._kubectl.text("create", f"--filename={path}", timeout=60))
+    def _apply(self, made: Sequence[Mapping[str, Any]]) -> None:
+        """Again, where controllers have only just begun: a new namespace is waiting for its service account then."""
+
+        def apply(path: str) -> str:
+            words = ("apply", "--server-side", "--validate=ignore", f"--filename={path}")
+            return patiently(lambda: self._kubectl.text(*words, timeout=60), timeout=self._timeout)
+
+        with_file(objects.as_text(made), apply)
 
     def _wait(self, *, balanced: bool) -> list[Seen]:
         nodes = self._kubectl.items("nodes")
@@ -118,7 +123,7 @@ class Smoke:
         """Written by one pod, which is deleted, and read by another."""
         self._wait_for_end("writer")
         self._kubectl.text("delete", "pod", "writer", _HERE, timeout=60)
-        self._create(objects.reader(self._image))
+        self._apply(objects.reader(self._image))
         self._wait_for_end("reader")
         yield _compared("volume", "", self._kubectl.text("logs", "reader", _HERE), objects.WORDS)
 
@@ -127,8 +132,7 @@ class Smoke:
         nodes = list(found.pods)
         target = f"{found.pods[nodes[-1]].address}:{objects.PORT}"
         for allow, words in ((False, "deny' refuse"), (True, "allow' fetch")):
-            text = objects.as_text([objects.policy(allow=allow)])
-            with_file(text, lambda path: self._kubectl.text("apply", f"--filename={path}", timeout=60))
+            self._apply([objects.policy(allow=allow)])
             yield from self._exec(found, found.pods[nodes[0]], "", [f"attempt 'network policy: {words} {target}"])
 
     def _wait_for_end(self, pod: str) -> None:
