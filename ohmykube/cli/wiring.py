@@ -65,7 +65,8 @@ class Session(Clusters):
         from ohmykube.model import load
 
         document = parse(folder.spec_file.read_text(), str(folder.spec_file))
-        version = document.data.get("spec", {}).get("kubernetesVersion", "")
+        spec = document.data.get("spec")
+        version = spec.get("kubernetesVersion", "") if isinstance(spec, dict) else ""
         return load.build(folder.name, document=document, defaults={}, supported_versions=(version,))
 
     def glance(self, folder: ClusterFolder) -> tuple[dict[str, Any], Provider]:
@@ -73,8 +74,10 @@ class Session(Clusters):
 
         What cannot be read so is read as by `stored`, with its errors.
         """
-        spec = folder.read_spec().get("spec")
-        if not isinstance(spec, dict) or spec.get("provider") in (None, "static"):
+        found = folder.read_spec().get("spec")
+        spec = found if isinstance(found, dict) else {}
+        plain = all(isinstance(spec.get(key), str) for key in ("provider", "kubernetesVersion"))
+        if not plain or spec["provider"] == "static":  # its machines are those of the file
             cluster = self.stored(folder)
             return cluster.as_data()["spec"], self.provider(cluster, folder)
         context = ProviderContext(folder.name, folder.path, self.home.path, folder.identity_file, folder.known_hosts)

@@ -243,3 +243,14 @@ def test_help_needs_no_heavy_import():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ
     ).stdout
     assert not {"pydantic", "yaml", "rich", "ansible_runner", "zstandard", "jinja2"} & set(loaded.split())
+
+
+@pytest.mark.parametrize("spec", ["", "spec: []", "spec: {provider: nspawn}", "spec: {provider: 3}", "spec: [", "\t"])
+def test_a_damaged_cluster_file_costs_its_row_alone(run, spec):
+    made("good", provider="nspawn", hosts=[], ssh={}, network={})
+    made("bad").spec_file.write_text(f"{spec}\n")
+    code, out, err = run("list", "-o", "json")
+    assert (code, err) == (0, "")
+    bad, good = json.loads(out)["data"]
+    assert (bad["name"], good["name"], good["status"]) == ("bad", "good", "unfinished")
+    assert "." in bad["status"]  # the error's code

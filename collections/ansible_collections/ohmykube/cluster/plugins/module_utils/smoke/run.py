@@ -78,7 +78,7 @@ class Smoke:
         self._kubectl.text(*words, timeout=_DELETE_TIMEOUT + 10)
 
     def _apply(self, made: Sequence[Mapping[str, Any]]) -> None:
-        """Again, where controllers have only just begun: a new namespace is waiting for its service account then."""
+        """Tried again: where controllers have only just begun, a new namespace waits for its service account."""
 
         def apply(path: str) -> str:
             words = ("apply", "--server-side", "--validate=ignore", f"--filename={path}")
