@@ -18,12 +18,12 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 COVERAGE := --cov --cov-report=term:skip-covered --cov-fail-under=85
 LINTS := ruff mypy ansible-lint sanity
 
-.PHONY: up test lint pytest $(LINTS) docs packages test-packages clean
+.PHONY: up test lint pytest $(LINTS) docs packages test-packages test-browser clean
 
 up: packages $(VENV)/installed
 	ohmykube up $(ARGS)
 
-test: test-packages $(VENV)/installed-dev
+test: test-packages test-browser $(VENV)/installed-dev
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory pytest
 
@@ -55,6 +55,10 @@ packages:
 
 test-packages:
 	@.ci/packages $(TEST_PACKAGES)
+
+# Where a system has it under another name, or none, the tests of the report's page are skipped.
+test-browser:
+	@.ci/packages chromium || echo "no package chromium here: reports are not opened in it" >&2
 
 $(VENV)/installed: pyproject.toml | $(VENV)
 	$(PIP) --editable .

@@ -135,6 +135,15 @@ class CachedArtifacts:
             *addons,
         ]
 
+    def sizes(self, cluster: Cluster) -> list[tuple[str, str, int]]:
+        """Of all that the cluster is made from and that is in the cache: name, version, bytes."""
+        wanted = self.wanted(cluster)
+        kept = [(artifact, self.packages.find(artifact)) for artifact in wanted]
+        packages = [(artifact.component, artifact.version, entry.size) for artifact, entry in kept if entry]
+        names, _ = of_cluster(wanted)
+        found = [(name, self.images.find(name, architecture())) for name in names]
+        return packages + [(name, "", image.size) for name, image in found if image]
+
     def defaults(self) -> list[Artifact]:
         """Everything in the catalogue, in the version that is meant where none is named."""
         artifacts = []
@@ -166,12 +175,12 @@ class CachedArtifacts:
 
 
 def _tenths(on_step: Callable[[str], None]) -> Callable[[str, int, int], None]:
-    """Says how far each download is, ten times at most."""
+    """Says how far each download is: at its beginning, and ten times more at most."""
     said: dict[str, int] = {}
 
     def progress(name: str, done: int, total: int) -> None:
-        tenth = done * 10 // total if total else 0
-        if tenth > said.get(name, 0):
+        tenth = done * 10 // total if total else -1
+        if tenth > said.get(name, -1):
             said[name] = tenth
             on_step(f"{name}: {tenth * 10} % of {human_bytes(total)}")
 

@@ -64,6 +64,7 @@ class AnsiblePlaybooks:
         playbook: str,
         on_step: Callable[[str, str], None],
         *,
+        on_end: Callable[[str, str, str, float], None] | None = None,
         variables: Mapping[str, Any] | None = None,
         limit: Sequence[str] = (),
         stop: Callable[[], OhmykubeError | None] = lambda: None,
@@ -72,7 +73,7 @@ class AnsiblePlaybooks:
         import ansible_runner
 
         folder = self.folder.new_run(playbook)
-        listener = _Listener(on_step, folder)
+        listener = _Listener(on_step, on_end, folder)
         with sockets(self.folder.path) as control, _signals() as interrupted:
             self._prepare(folder, control)
             result = ansible_runner.run(
@@ -145,8 +146,14 @@ def _signals() -> Iterator[Callable[[], bool]]:
 class _Listener:
     """Turns runner's events into steps, and failures into errors with the task's own words."""
 
-    def __init__(self, on_step: Callable[[str, str], None], folder: Path) -> None:
+    def __init__(
+        self,
+        on_step: Callable[[str, str], None],
+        on_end: Callable[[str, str, str, float], None] | None,
+        folder: Path,
+    ) -> None:
         self.on_step = on_step
+        self.on_end = on_end
         self.folder = folder
         self.errors: list[OhmykubeError] = []
 
@@ -155,7 +162,9 @@ class _Listener:
         kind = event["event"]
         if kind == "runner_on_start":
             self.on_step(data.get("host", ""), data.get("task", ""))
-        elif kind == "runner_on_unreachable" or (kind == "runner_on_failed" and not data.get("ignore_errors")):
+        elif self.on_end and (status := _status(kind, data)):
+            self.on_end(data.get("host", ""), data.get("task", ""), status, float(data.get("duration") or 0))
+        if kind == "runner_on_unreachable" or (kind == "runner_on_failed" and not data.get("ignore_errors")):
             self.errors.append(self._error(data, unreachable=kind == "runner_on_unreachable"))
         return True
 
@@ -177,6 +186,17 @@ class _Listener:
             ),
             context=context,
         )
+
+
+def _status(kind: str, data: Mapping[str, Any]) -> str:
+    """How a task ended on a node; empty for events that are no end."""
+    if kind == "runner_on_ok":
+        return "changed" if (data.get("res") or {}).get("changed") else "ok"
+    if kind == "runner_on_failed" and data.get("ignore_errors"):
+        return "ok"
+    return {"runner_on_skipped": "skipped", "runner_on_failed": "failed", "runner_on_unreachable": "unreachable"}.get(
+        kind, ""
+    )
 
 
 def _tail(folder: Path) -> str:

@@ -27,6 +27,7 @@ VERBS = {
     "config": ("config", "Show and check cluster files, and what kubeadm is given."),
     "doctor": ("doctor", "Find what is wrong, and mend it."),
     "logs": ("logs", "Collect all that a bug report needs, without secrets."),
+    "report": ("report", "Show what a verb did, and where its time went."),
     "chaos": ("chaos", "Make nodes fail for a while, and heal them."),
     "addon": ("addon", "Add-ons of a cluster: built in, or of your own."),
     "load": ("load", "Bring images of this computer to the nodes."),

@@ -26,6 +26,18 @@ def nodes(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[
     return [node for node in known if node.startswith(incomplete) and node not in taken]
 
 
+def runs(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    """Recorded ones of the cluster that is meant, and their verbs."""
+    from ohmykube.report.record import FILE
+    from ohmykube.store.home import Home
+
+    home = Home.from_environment()
+    name = ctx.params.get("name") or ctx.find_root().params.get("name") or home.current() or "ohmykube"
+    names = [path.name for path in home.cluster(name).runs(FILE)]
+    verbs = sorted({each.partition("-")[2] for each in names})
+    return [word for word in (*verbs, *names) if word.startswith(incomplete)]
+
+
 def profiles(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
     from ohmykube.store.home import Home
 

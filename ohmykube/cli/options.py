@@ -2,7 +2,8 @@
 
 import logging
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -68,7 +69,7 @@ class Verb(click.Command):
                 param.envvar = f"OHMYKUBE_{param.name.upper()}" if param.name else None
 
     def invoke(self, ctx: click.Context) -> NoReturn:
-        from ohmykube.cli import output
+        from ohmykube.cli import audit, output
         from ohmykube.cli.wiring import Session
         from ohmykube.errors import OhmykubeError
         from ohmykube.model.result import Result
@@ -79,13 +80,12 @@ class Verb(click.Command):
         ctx.color = output.colour(no_color=settings.no_color)
         command = ctx.command_path.split(" ", 1)[-1]
         signal.signal(signal.SIGTERM, _interrupt)
-        events = output.progress(settings)
-        notes = output.LogNotes(events)
-        logging.getLogger("ohmykube").setLevel(logging.INFO)
-        logging.getLogger("ohmykube").addHandler(notes)
         try:
-            ctx.obj = Session(settings, events)
-            result: Result = super().invoke(ctx)
+            with output.progress(settings) as events, _notes(output.LogNotes(events)):
+                ctx.obj = Session(settings, events)
+                with audit.logged(ctx, command, settings.name or ctx.obj.home.current()) as ended:
+                    result: Result = super().invoke(ctx)
+                    ended(result.exit_code)
         except OhmykubeError as error:
             result = Result.failed(command, error)
         except KeyboardInterrupt:
@@ -99,10 +99,20 @@ class Verb(click.Command):
             words = f"{type(error).__name__}: {error}"
             hint = "this is a defect of ohmykube: please report it with the output of the same command and --debug"
             result = Result.failed(command, OhmykubeError("internal", words, hint=hint))
-        finally:
-            logging.getLogger("ohmykube").removeHandler(notes)
         output.show(result, settings)
         ctx.exit(result.exit_code)
+
+
+@contextmanager
+def _notes(handler: logging.Handler) -> Iterator[None]:
+    """Meanwhile what ohmykube logs goes there."""
+    logger = logging.getLogger("ohmykube")
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
 
 
 def _value(ctx: click.Context, flag: str) -> Any:

@@ -4,10 +4,11 @@ import json
 import logging
 import os
 import re
-import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ import click
 
 from ohmykube.errors import OhmykubeError
 from ohmykube.model.result import Result
+from ohmykube.report.record import fields_of
 
 if TYPE_CHECKING:
     from ohmykube.cli.settings import Settings
@@ -65,17 +67,23 @@ def interrupted(command: str) -> None:
     click.echo(f"\ninterrupted; `ohmykube {command}` with the same flags goes on from here", err=True)
 
 
-def progress(settings: "Settings") -> "Events":
-    """How events reach the person."""
+def progress(settings: "Settings") -> AbstractContextManager["Events"]:
+    """How events reach the person; at its end the terminal is as if nothing had been drawn but lines."""
     if settings.progress == "json":
-        return _json_event
+        return nullcontext(_json_event)
     if settings.quiet:
-        return _silent
-    return _Lines(verbose=settings.verbose > 0, colour=colour(no_color=settings.no_color))
+        return nullcontext(_silent)
+    color = colour(no_color=settings.no_color) is None and sys.stderr.isatty()
+    lines = _Lines(verbose=settings.verbose > 0, color=color)
+    if settings.verbose or not sys.stderr.isatty() or os.environ.get("CI") or os.environ.get("TERM") == "dumb":
+        return nullcontext(lines)
+    from ohmykube.cli.live import Live
+
+    return Live(lines.of, sys.stderr)
 
 
 def colour(*, no_color: bool) -> bool | None:
-    """What click is told: False for none, None for what the stream can show."""
+    """What click is told: False for none, None for what the stream can show. https://no-color.org"""
     return False if no_color or os.environ.get("NO_COLOR") else None
 
 
@@ -96,37 +104,34 @@ class LogNotes(logging.Handler):
         self.events(Event("note", "", record.getMessage()))
 
 
-class _Lines:
-    """One line when a phase ends; steps where they are asked for, or on a terminal in place."""
+_ENDS = {"done": ("✓", "green"), "fail": ("✗", "red")}
 
-    def __init__(self, *, verbose: bool, colour: bool | None) -> None:
-        self.verbose = verbose
-        self.colour = colour  # threads tell of what they do, and click's context is not theirs
-        self.live = sys.stderr.isatty() and not verbose and not os.environ.get("CI")
+
+@dataclass(frozen=True)
+class _Lines:
+    """One line when a phase ends; steps where they are asked for."""
+
+    verbose: bool
+    color: bool
 
     def __call__(self, event: "Event") -> None:
-        if event.kind == "done":
-            self._line(click.style("✓", fg="green") + f" {event.phase}  {event.seconds:.1f}s")
-        elif event.kind == "fail":
-            self._line(click.style("✗", fg="red") + f" {event.phase}  {event.seconds:.1f}s")
-        elif event.kind == "note":
-            self._line(event.text)
-        elif event.kind in ("start", "step"):
-            words = " ".join(part for part in (event.phase + ":", event.node, event.text) if part)
-            if self.live:
-                width = shutil.get_terminal_size().columns
-                click.echo(f"\r\033[K{f'  {words}'[: width - 1]}", err=True, nl=False)
-            elif self.verbose and event.kind == "step":
-                self._line(f"  {words}")
+        if line := self.of(event):
+            click.echo(line, err=True, color=self.color)
+        elif self.verbose and event.kind == "step":
+            click.echo("  " + " ".join(part for part in (event.phase + ":", event.node, event.text) if part), err=True)
 
-    def _line(self, text: str) -> None:
-        click.echo("\r\033[K" if self.live else "", err=True, nl=False)
-        click.echo(text, err=True, color=self.colour)
+    def of(self, event: "Event") -> str:
+        """The line that stays of an event; empty for most of them."""
+        if event.kind == "note":
+            return event.text
+        if event.kind not in _ENDS:
+            return ""
+        sign, color = _ENDS[event.kind]
+        return f"{click.style(sign, fg=color) if self.color else sign} {event.phase}  {event.seconds:.1f}s"
 
 
 def _json_event(event: "Event") -> None:
-    words = {key: value for key, value in vars(event).items() if value}
-    click.echo(json.dumps({"time": round(time.time(), 3), **words}), err=True)
+    click.echo(json.dumps({"time": round(time.time(), 3), **fields_of(event)}), err=True)
 
 
 def _error(error: OhmykubeError, settings: "Settings") -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -25,6 +26,7 @@ if TYPE_CHECKING:  # what takes long to import, and is of no use to verbs that o
     from ohmykube.model.load import Given
     from ohmykube.model.spec import Cluster
     from ohmykube.model.validate import Problem
+    from ohmykube.report.record import Recorder
 
 
 @dataclass
@@ -32,6 +34,7 @@ class Session(Clusters):
     """One call of the command line. allow_unverified: set by the verbs that have that flag, before all else."""
 
     allow_unverified: bool = False
+    recorder: Recorder | None = None  # while a cluster is held
 
     @cached_property
     def artifacts(self) -> CachedArtifacts:
@@ -175,6 +178,14 @@ class Session(Clusters):
                 raise
             return self.resolved(file, (*given, Given(("spec", "provider"), "lima", DEFAULT)))
 
+    @contextmanager
+    def locked(self, name: str, verb: str) -> Iterator[ClusterFolder]:
+        """The same, and all that the verb tells is recorded."""
+        from ohmykube.cli.recording import recorded
+
+        with super().locked(name, verb) as folder, recorded(self, folder, verb):
+            yield folder
+
     @property
     def machine_images(self) -> MachineImages:
         return MachineImages(self.home.cache / "machines")
@@ -194,6 +205,10 @@ class Session(Clusters):
 
         state = folder.read_state() or State(cluster.name, cluster.spec.provider)
         machines = wanted(cluster)
+        if self.recorder:
+            from ohmykube.cli.recording import about
+
+            self.recorder.write(about(cluster, machines))
         return Context(
             cluster=cluster,
             folder=folder,

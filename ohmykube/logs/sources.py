@@ -132,6 +132,7 @@ def files(found: Mapping[str, Path]) -> Source:
 def of_runs(runs: Path) -> Iterator[tuple[str, Path]]:
     """Of the last runs of verbs, what was said."""
     for run in sorted(path for path in runs.glob("*/"))[-_RUNS:]:
+        yield from ((f"runs/{run.name}/{path.name}", path) for path in run.glob("events.jsonl"))
         for pattern in _RUN_FILES:
             for path in sorted(run.glob(f"artifacts/*/{pattern}")):
                 yield f"runs/{run.name}/{path.relative_to(path.parents[len(Path(pattern).parts) - 1])}", path

@@ -25,12 +25,6 @@ class ApplyAddons:
             raise OhmykubeError("addon.no-plane", "no control plane runs that could be asked", hint=hint)
         running = [machine.name for machine in context.provider.machines() if machine.status == "running"]
         with watching(context, running) as stop:
-            context.changed += context.playbooks.run(
-                "addon",
-                lambda node, text: context.step(self.title, text, node),
-                variables={"addon_force": self.force},
-                limit=running,
-                stop=stop,
-            )
+            context.play(self.title, "addon", variables={"addon_force": self.force}, limit=running, stop=stop)
         context.state = replace(context.state, addons=context.cluster.addon_names)
         context.folder.write_state(context.state)

@@ -10,7 +10,7 @@ class PrepareNodes:
         return True
 
     def run(self, context: Context) -> None:
-        context.changed += context.playbooks.run("nodes", lambda node, text: context.step(self.title, text, node))
+        context.play(self.title, "nodes")
 
 
 class KeepMachineImage:

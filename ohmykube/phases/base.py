@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -30,13 +31,20 @@ Steps = Callable[[str], None]  # told what is being done
 
 @dataclass(frozen=True)
 class Event:
-    """One line of progress. kind: `start`, `done`, `skip`, `fail` of a phase; `step` within it; `note` for a person."""
+    """One line of progress. kind: `start`, `done`, `skip`, `fail` of a phase; `step` within it; `note` for a person.
+
+    expected: seconds that a phase which starts took in earlier runs; 0 while nobody knows.
+    `task`: the end of what a step began on a node, with its seconds and `status`: ok, changed, skipped, failed or
+    unreachable.
+    """
 
     kind: str
     phase: str
     text: str = ""
     node: str = ""
     seconds: float = 0.0
+    status: str = ""
+    expected: float = 0.0
 
 
 class Events(Protocol):
@@ -53,13 +61,15 @@ class Playbooks(Protocol):
         playbook: str,
         on_step: Callable[[str, str], None],
         *,
+        on_end: Callable[[str, str, str, float], None] | None = None,
         variables: Mapping[str, Any] | None = None,
         limit: Sequence[str] = (),
         stop: Callable[[], OhmykubeError | None] = lambda: None,
     ) -> int:
         """Run a playbook of the collection (`site`) for the cluster; the number of tasks that changed something.
 
-        on_step(node, text) is told what happens. variables: above all others; nothing secret. limit: names of nodes.
+        on_step(node, text) is told what begins, on_end(node, text, status, seconds) what has ended.
+        variables: above all others; nothing secret. limit: names of nodes.
         stop: asked every second whether something has made the rest pointless; ends the run with that error.
         Raises OhmykubeError with node, task and the task's own words.
         """
@@ -129,6 +139,36 @@ class Context:
         if self.interrupted.is_set():
             raise KeyboardInterrupt
         self.events(Event("step", phase, text, node))
+
+    @contextmanager
+    def task(self, phase: str, text: str, node: str) -> Iterator[None]:
+        """A step on a node whose end is told too."""
+        self.step(phase, text, node)
+        started, status = time.monotonic(), "failed"
+        try:
+            yield
+            status = "ok"
+        finally:
+            self.events(Event("task", phase, text, node, time.monotonic() - started, status))
+
+    def play(
+        self,
+        phase: str,
+        playbook: str,
+        *,
+        variables: Mapping[str, Any] | None = None,
+        limit: Sequence[str] = (),
+        stop: Callable[[], OhmykubeError | None] = lambda: None,
+    ) -> None:
+        """Run a playbook, tell its tasks as those of the phase, and count what it changed."""
+        self.changed += self.playbooks.run(
+            playbook,
+            lambda node, text: self.step(phase, text, node),
+            on_end=lambda node, text, status, seconds: self.events(Event("task", phase, text, node, seconds, status)),
+            variables=variables,
+            limit=limit,
+            stop=stop,
+        )
 
 
 class Phase(Protocol):

@@ -71,12 +71,7 @@ class LoadImages:
                     "images_arch": arches[0] if len(arches) == 1 else "",
                     "images_check_arch": not self.load.any_arch,
                 }
-                context.changed += context.playbooks.run(
-                    "load",
-                    lambda node, text: context.step(self.title, text, node),
-                    variables=variables,
-                    limit=self.load.nodes,
-                )
+                context.play(self.title, "load", variables=variables, limit=self.load.nodes)
         except OhmykubeError as error:
             errors = getattr(error, "errors", [error])
             for each in errors:

@@ -16,9 +16,7 @@ class InstallKubernetes:
     def run(self, context: Context) -> None:
         """The playbook's last task returns only when the API server calls every node Ready."""
         with watching(context) as stop:
-            context.changed += context.playbooks.run(
-                "site", lambda node, text: context.step(self.title, text, node), stop=stop
-            )
+            context.play(self.title, "site", stop=stop)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         context.state = replace(context.state, ready=now, adding=(), addons=context.cluster.addon_names)
         context.folder.write_state(context.state)

@@ -41,10 +41,10 @@ class MakeMachines:
         context.provider.prepare()
 
         def make(machine: MachineSpec) -> None:
-            context.step(self.title, "create", machine.name)
-            context.provider.create(machine)
-            context.step(self.title, "start", machine.name)
-            context.provider.start(machine.name)
+            with context.task(self.title, "create", machine.name):
+                context.provider.create(machine)
+            with context.task(self.title, "start", machine.name):
+                context.provider.start(machine.name)
 
         in_parallel(context.targets, make, workers=context.parallel)
         context.changed += 1
@@ -60,10 +60,10 @@ class ReachMachines:
         """Raises OhmykubeError `machine.stopped` for one that goes off meanwhile, `ssh.unreachable` else."""
 
         def reach(machine: MachineSpec) -> None:
-            context.step(self.title, "wait for an answer", machine.name)
-            target = _running(context, machine.name).ssh
-            if target:
-                _answering(context, machine.name, target)
+            with context.task(self.title, "wait for an answer", machine.name):
+                target = _running(context, machine.name).ssh
+                if target:
+                    _answering(context, machine.name, target)
 
         in_parallel(context.targets, reach, workers=len(context.targets))
         save(context)
@@ -128,9 +128,9 @@ def delete_machines(context: Context, phase: str, names: Sequence[str]) -> None:
     failed: list[OhmykubeError] = []
 
     def delete(name: str) -> None:
-        context.step(phase, "delete the machine", name)
         try:
-            context.provider.delete(name)
+            with context.task(phase, "delete the machine", name):
+                context.provider.delete(name)
         except OhmykubeError as error:
             error.exit_code = 3
             failed.append(error)

@@ -1,6 +1,6 @@
 """Nodes that join a cluster which is there already, and nodes that leave it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ohmykube.errors import OhmykubeError
@@ -28,9 +28,7 @@ class JoinNodes:
         second = len(_planes(context)) > 1 and len([name for name in _planes(context) if name not in new]) == 1
         names = [] if second else [*new, *old[:1]]  # every node is told of an address that is shared from now on
         with watching(context, names) as stop:
-            context.changed += context.playbooks.run(
-                "add", lambda node, text: context.step(self.title, text, node), limit=names, stop=stop
-            )
+            context.play(self.title, "add", limit=names, stop=stop)
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,7 @@ class RemoveNodes:
         removal = self.removal or Removal(_strays(context), context.cluster)
         self._leave(context, removal)
         if not context.provider.owns_machines:
-            context.changed += context.playbooks.run("reset", self._steps(context), limit=removal.nodes)
+            context.play(self.title, "reset", limit=removal.nodes)
         delete_machines(context, self.title, removal.nodes)  # one that stays keeps all of them in the wish
         context.cluster, context.machines = removal.wish, wanted(removal.wish)
         context.folder.write_spec(context.cluster.as_data())
@@ -87,10 +85,7 @@ class RemoveNodes:
                 f"no control plane that stays is running, so {', '.join(removal.nodes)} cannot leave the cluster",
                 hint=f"`ohmykube start --name {context.cluster.name}` switches them on",
             )
-        context.changed += context.playbooks.run("remove", self._steps(context), variables=variables, limit=staying)
-
-    def _steps(self, context: Context) -> Callable[[str, str], None]:
-        return lambda node, text: context.step(self.title, text, node)
+        context.play(self.title, "remove", variables=variables, limit=staying)
 
 
 def _addresses(context: Context, machines: Sequence[Machine], names: Sequence[str]) -> list[str]:

@@ -17,8 +17,8 @@ class StopMachines:
 
     def run(self, context: Context) -> None:
         def stop(machine: MachineSpec) -> None:
-            context.step(self.title, "stop", machine.name)
-            context.provider.stop(machine.name)
+            with context.task(self.title, "stop", machine.name):
+                context.provider.stop(machine.name)
 
         for role in ("worker", "control-plane"):
             in_parallel([m for m in context.targets if m.role == role], stop, workers=context.parallel)
@@ -39,8 +39,8 @@ class StartMachines:
         context.provider.prepare()
 
         def start(machine: MachineSpec) -> None:
-            context.step(self.title, "start", machine.name)
-            context.provider.start(machine.name)
+            with context.task(self.title, "start", machine.name):
+                context.provider.start(machine.name)
 
         for role in ("control-plane", "worker"):
             in_parallel([m for m in context.targets if m.role == role], start, workers=context.parallel)
@@ -59,6 +59,4 @@ class ResumeCluster:
         running = {machine.name for machine in context.provider.machines() if machine.status == "running"}
         names = [machine.name for machine in context.machines if machine.name in running]
         with watching(context, names) as stop:
-            context.changed += context.playbooks.run(
-                "site", lambda node, text: context.step(self.title, text, node), limit=names, stop=stop
-            )
+            context.play(self.title, "site", limit=names, stop=stop)

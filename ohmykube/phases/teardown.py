@@ -24,7 +24,7 @@ class ResetMachines:
         context.machines = tuple(machine for machine in context.machines if machine.name in taken)
         save(context)
         try:
-            context.changed += context.playbooks.run("reset", lambda node, text: context.step(self.title, text, node))
+            context.play(self.title, "reset")
         except OhmykubeError as error:
             error.exit_code = 3
             for lost in getattr(error, "errors", [error]):

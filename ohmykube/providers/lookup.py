@@ -1,6 +1,7 @@
 """Providers by name, found by entry point; and which one this computer should use."""
 
-from importlib.metadata import entry_points
+from functools import cache
+from importlib.metadata import EntryPoints, entry_points
 
 from ohmykube.errors import OhmykubeError
 from ohmykube.model.document import nearest
@@ -9,13 +10,19 @@ from ohmykube.providers.base import Provider, ProviderContext
 GROUP = "ohmykube.providers"
 
 
+@cache
+def _entries() -> EntryPoints:
+    """It takes a look at all that is installed."""
+    return entry_points(group=GROUP)
+
+
 def names() -> tuple[str, ...]:
-    return tuple(sorted(entry.name for entry in entry_points(group=GROUP)))
+    return tuple(sorted(_entries().names))
 
 
 def load(name: str) -> type[Provider]:
     """The provider's class; OhmykubeError `provider.unknown`."""
-    for entry in entry_points(group=GROUP, name=name):
+    for entry in _entries().select(name=name):
         loaded: type[Provider] = entry.load()
         return loaded
     raise OhmykubeError(

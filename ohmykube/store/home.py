@@ -104,6 +104,10 @@ class ClusterFolder:
         run.mkdir(mode=0o700, parents=True)
         return run
 
+    def runs(self, file: str) -> list[Path]:
+        """The folders of runs that have such a file, the oldest first."""
+        return sorted(path.parent for path in (self.path / "runs").glob(f"*/{file}"))
+
 
 @dataclass(frozen=True)
 class Home:

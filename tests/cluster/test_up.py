@@ -2,9 +2,7 @@
 
 import json
 import subprocess
-import time
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -14,11 +12,11 @@ import pytest
 
 from tests.cluster import computer
 from tests.cluster.clusters import CHECKOUT, Bundle, CommandLine
+from tests.cluster.web import PATIENCE, WEB, fetch, given, soon
 
 pytestmark = pytest.mark.cluster
 
 NODES = ["dev-control-plane-1", "dev-worker-1", "dev-worker-2"]
-_PATIENCE = 90  # seconds for what the cluster does in its own time
 _WORKLOADS = "deployments,daemonsets,replicasets,services,configmaps,secrets,serviceaccounts"
 
 
@@ -107,41 +105,16 @@ def test_what_does_not_work_is_named(dev: Dev) -> None:
     assert not dev.items("namespaces", "--field-selector=metadata.name=ohmykube-smoke")
 
 
-_WEB = """
-apiVersion: v1
-kind: Namespace
-metadata: {name: web}
----
-apiVersion: v1
-kind: Pod
-metadata: {name: web, namespace: web, labels: {app: web}}
-spec:
-  terminationGracePeriodSeconds: 0
-  containers:
-    - name: web
-      image: docker.io/library/busybox:1.37.0
-      command: [sh, -euc, "mkdir /www; echo it answers >/www/index.html; exec httpd -f -p 8080 -h /www"]
----
-apiVersion: v1
-kind: Service
-metadata: {name: web, namespace: web}
-spec:
-  type: LoadBalancer
-  selector: {app: web}
-  ports: [{port: 80, targetPort: 8080}]
-"""
-
-
 def test_services_answer_this_computer_at_the_load_balancer_and_at_every_node(dev: Dev) -> None:
-    dev.kubectl("apply", "--filename=-", stdin=_WEB)
+    dev.kubectl("apply", "--filename=-", stdin=WEB)
     try:
-        dev.kubectl("wait", "--namespace=web", "--for=condition=Ready", "pod/web", f"--timeout={_PATIENCE}s")
-        (service,) = _soon(lambda: [found for found in dev.items("services", "--namespace=web") if _given(found)])
+        dev.kubectl("wait", "--namespace=web", "--for=condition=Ready", "pod/web", f"--timeout={PATIENCE}s")
+        (service,) = soon(lambda: [found for found in dev.items("services", "--namespace=web") if given(found)])
         port = service["spec"]["ports"][0]["nodePort"]
         nodes = [machine["address"] for machine in dev.ohmykube.data("status", "--name", "dev")["nodes"]]
 
-        for place in (_given(service), *(f"{node}:{port}" for node in nodes)):
-            assert _soon(partial(_fetch, place)) == "it answers\n"
+        for place in (given(service), *(f"{node}:{port}" for node in nodes)):
+            assert soon(partial(fetch, place)) == "it answers\n"
     finally:
         dev.kubectl("delete", "namespace", "web")
 
@@ -206,26 +179,4 @@ def _everything(dev: Dev) -> dict[str, Any]:
     for pod in dev.items("pods", "--all-namespaces"):
         restarts = [status["restartCount"] for status in pod["status"]["containerStatuses"]]
         found[f"Pod {pod['metadata']['name']}"] = (pod["metadata"]["uid"], restarts)
-    return found
-
-
-def _given(service: dict[str, Any]) -> str:
-    """The load balancer's address, empty while there is none."""
-    entries = service["status"]["loadBalancer"].get("ingress", [])
-    return str(entries[0]["ip"]) if entries else ""
-
-
-def _fetch(place: str) -> str:
-    try:
-        with urllib.request.urlopen(f"http://{place}/", timeout=3) as answer:
-            return str(answer.read().decode())
-    except OSError:
-        return ""
-
-
-def _soon(look: Callable[[], Any]) -> Any:
-    """What it finds, asked again until it finds something."""
-    deadline = time.monotonic() + _PATIENCE
-    while not (found := look()) and time.monotonic() < deadline:
-        time.sleep(0.5)
     return found

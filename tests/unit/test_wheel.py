@@ -44,6 +44,7 @@ def _run(command: list[str], cwd: Path | None = None) -> str:
 def test_the_wheel_carries_the_collection(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     inside = "ohmykube/_ansible/collections/ansible_collections/ohmykube/cluster"
+    assert "ohmykube/report/template/page.html.j2" in names
     assert f"{inside}/galaxy.yml" in names
     assert f"{inside}/catalogue/catalogue.yml" in names
     for role in ROLES:

@@ -228,9 +228,10 @@ def test_progress_has_colours_unless_somebody_wants_none(capsys, monkeypatch, wa
     monkeypatch.setenv("NO_COLOR", "")
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     settings = Settings(None, "table", "text", 0, False, False, not wanted, False, (), 8, False)
-    thread = threading.Thread(target=output.progress(settings), args=(Event("done", "machines", seconds=1.0),))
-    thread.start()
-    thread.join()
+    with output.progress(settings) as tell:
+        thread = threading.Thread(target=tell, args=(Event("done", "machines", seconds=1.0),))
+        thread.start()
+        thread.join()
     assert ("\x1b[32m✓\x1b[0m machines" in capsys.readouterr().err) == wanted
 
 

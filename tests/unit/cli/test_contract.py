@@ -42,6 +42,7 @@ CALLS = {
     "config schema": "config schema",
     "doctor": "doctor",
     "logs": "logs FOLDER/bug.tgz",
+    "report": "report start --compare up",
     "addon enable": "addon enable metrics-server",
     "addon list": "addon list",
     "addon status": "addon status",

@@ -151,6 +151,18 @@ def test_a_pool_is_announced_and_only_then_checked():
     assert webhook == {"kind": "ValidatingWebhookConfiguration"}
 
 
+def test_routers_are_told_by_bgp_and_nobody_by_arp():
+    peers = [
+        {"address": "10.0.0.1", "asn": 64512, "my_asn": 64513},
+        {"address": "fd00::1", "asn": 1, "my_asn": 2, "port": 1179},
+    ]
+    made = yaml.safe_load_all(manifests.metallb_pool(METALLB, addresses="10.1.0.0/28", peers=peers))
+    pool, advertisement, one, other, _ = made
+    assert (pool["kind"], advertisement["kind"], one["kind"]) == ("IPAddressPool", "BGPAdvertisement", "BGPPeer")
+    assert one["spec"] == {"myASN": 64513, "peerASN": 64512, "peerAddress": "10.0.0.1"}
+    assert (other["metadata"]["name"], other["spec"]["peerPort"]) == ("ohmykube-2", 1179)
+
+
 @pytest.mark.parametrize("addresses", ["", "10.0.0.9-10.0.0.1", "10.0.0.1", "10.0.0.0/33", "a-b", "10.0.0.1-10.0.0.9,"])
 def test_a_pool_of_nonsense_is_refused(addresses):
     with pytest.raises(OhmykubeError, match="no range of addresses"):

@@ -94,12 +94,14 @@ class FakePlaybooks:
     ran: list[str] = field(default_factory=list)
     told: tuple = ()
 
-    def run(self, playbook, on_step, *, variables=None, limit=(), stop=lambda: None):
+    def run(self, playbook, on_step, *, on_end=None, variables=None, limit=(), stop=lambda: None):
         self.ran.append(playbook)
         self.told = variables, limit
         on_step("dev-worker-1", "a task")
         if self.fails:
             raise self.fails
+        if on_end:
+            on_end("dev-worker-1", "a task", "changed", 0.5)
         changed, self.changes = self.changes, 0
         return changed
 
@@ -127,6 +129,9 @@ class FakeArtifacts:
     def fetch(self, cluster, on_step):
         on_step("kubeadm")
         self.cached = True
+
+    def sizes(self, cluster):
+        return [("kubeadm", "v1.36.4", 1000)]
 
     def images_complete(self, cluster):
         return not (self.images or self.refused)

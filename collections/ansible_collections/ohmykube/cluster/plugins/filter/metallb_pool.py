@@ -10,7 +10,8 @@ short_description: Make MetalLB's pool of addresses and announce it
 version_added: "0.1.0"
 author: ohmykube contributors (@ohmykube)
 description:
-  - An IPAddressPool and an L2Advertisement, both called C(ohmykube), and then the webhook that checks pools.
+  - An IPAddressPool called C(ohmykube), an L2Advertisement or, where there are peers, a BGPAdvertisement and a BGPPeer
+    for each, and then the webhook that checks pools.
   - Applied in this order, the pool need not wait until the webhook answers.
 options:
   _input:
@@ -21,6 +22,11 @@ options:
     description: Ranges like V(10.0.0.200-10.0.0.250) or networks, separated by commas.
     type: str
     required: true
+  peers:
+    description: Routers that are told by BGP, each with C(address), C(asn), C(my_asn) and perhaps C(port).
+    type: list
+    elements: dict
+    default: []
 """
 
 EXAMPLES = r"""

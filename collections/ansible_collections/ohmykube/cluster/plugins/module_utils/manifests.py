@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from ipaddress import ip_address, ip_network
 from typing import Any
 
@@ -100,23 +100,27 @@ def metallb(text: str, *, on_control_planes: bool) -> str:
     return _changed(text, change, kinds=("Deployment", "DaemonSet"), leave=(_WEBHOOKS,))
 
 
-def metallb_pool(text: str, *, addresses: str) -> str:
-    """MetalLB's pool of addresses, announced by ARP and NDP, and then the webhook of its manifest `text`.
+def metallb_pool(text: str, *, addresses: str, peers: Sequence[Mapping[str, Any]] = ()) -> str:
+    """MetalLB's pool of addresses, how it is announced, and then the webhook of its manifest `text`.
 
     In this order a cluster need not wait until the webhook answers: what it would check of the pool is checked here.
     addresses: ranges or networks, separated by commas; OhmykubeError `metallb.addresses` where they are neither.
+    peers: routers that are told by BGP, each with address, asn and my_asn; without any it is announced by ARP and NDP.
     """
-    group, metadata = "metallb.io/v1beta1", {"name": "ohmykube", "namespace": "metallb-system"}
-    ranges = [_range(part.strip()) for part in addresses.split(",")]
-    pool = {"apiVersion": group, "kind": "IPAddressPool", "metadata": metadata, "spec": {"addresses": ranges}}
-    advertisement = {
-        "apiVersion": group,
-        "kind": "L2Advertisement",
-        "metadata": dict(metadata),
-        "spec": {"ipAddressPools": [metadata["name"]]},
-    }
+    pool = _metallb("IPAddressPool", "ohmykube", {"addresses": [_range(part.strip()) for part in addresses.split(",")]})
+    told = {"ipAddressPools": ["ohmykube"]}
+    ways = [_metallb("BGPAdvertisement" if peers else "L2Advertisement", "ohmykube", told)]
+    for number, peer in enumerate(peers, 1):
+        spec = {"myASN": int(peer["my_asn"]), "peerASN": int(peer["asn"]), "peerAddress": str(peer["address"])}
+        port = {"peerPort": int(peer["port"])} if peer.get("port") else {}
+        ways.append(_metallb("BGPPeer", f"ohmykube-{number}", {**spec, **port}, version="v1beta2"))
     webhooks = [item for item in yaml.safe_load_all(text) if item and item["kind"] == _WEBHOOKS]
-    return yaml.safe_dump_all([pool, advertisement, *webhooks], sort_keys=False)
+    return yaml.safe_dump_all([pool, *ways, *webhooks], sort_keys=False)
+
+
+def _metallb(kind: str, name: str, spec: Manifest, *, version: str = "v1beta1") -> Manifest:
+    metadata = {"name": name, "namespace": "metallb-system"}
+    return {"apiVersion": f"metallb.io/{version}", "kind": kind, "metadata": metadata, "spec": spec}
 
 
 def _range(text: str) -> str:
