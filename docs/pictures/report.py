@@ -21,6 +21,7 @@ from tests.unit.report.browser import browser
 def main(run: Path, picture: Path) -> None:
     with tempfile.TemporaryDirectory() as profile, browser(Path(profile)) as page:
         page.cut_network()
+        page.ask("Emulation.setScrollbarsHidden", hidden=True)
         page.size(1100, 800)
         page.open(run.resolve() / "report.html")
         page.picture(picture)
