@@ -14,6 +14,7 @@ from ohmykube.artifacts import architecture
 from ohmykube.cli.bake import bake_command
 from ohmykube.cli.cache_pull import package_row, pull_command
 from ohmykube.cli.options import ARCH, Verb, allow_unverified
+from ohmykube.cli.output import aligned
 from ohmykube.cli.wiring import Session
 from ohmykube.errors import OhmykubeError
 from ohmykube.model.quantity import human_bytes, parse_bytes
@@ -122,7 +123,8 @@ def cache_prune_command(session: Session, /, keep_days: float | None, max_size: 
     text = f"Removed {len(rows)} files, {human_bytes(sum(row['bytes'] for row in rows))}."
     if busy:
         text += f" {len(busy)} more would go, but were used within the last hour."
-    return Result("cache prune", data, text="\n".join([*(f"{row['name']}  {row['size']}" for row in rows), text]))
+    lines = aligned([(row["name"], row["size"]) for row in rows], indent=0)
+    return Result("cache prune", data, text="\n".join([*lines, text]))
 
 
 @cache_command.command(

@@ -8,6 +8,7 @@ import click
 
 from ohmykube.cli.baking import refresh
 from ohmykube.cli.options import Verb, allow_unverified
+from ohmykube.cli.output import aligned
 from ohmykube.cli.wiring import Session, user_kubeconfig
 from ohmykube.cli.wish import given_flags, wish
 from ohmykube.model.result import Result
@@ -55,7 +56,7 @@ def up_command(
         execute(UP, context)
         session.home.choose(cluster.name)
     refresh(session, cluster, changed=context.changed > 0)
-    nodes = [f"{record.name}  {record.seen.address if record.seen else '-'}" for record in context.state.machines]
+    nodes = [(record.name, record.seen.address if record.seen else "-") for record in context.state.machines]
     data = {
         "name": cluster.name,
         "changed": context.changed > 0,
@@ -68,7 +69,7 @@ def up_command(
     text = "\n".join(
         [
             f"Cluster {cluster.name} {first}. Kubernetes {cluster.spec.kubernetes_version}, {len(nodes)} nodes:",
-            *(f"  {node}" for node in nodes),
+            *aligned(nodes),
             f"export KUBECONFIG={folder.kubeconfig}",
         ]
     )

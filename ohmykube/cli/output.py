@@ -16,6 +16,7 @@ import click
 
 from ohmykube.errors import OhmykubeError
 from ohmykube.model.result import Result
+from ohmykube.report.board import clock
 from ohmykube.report.record import fields_of
 
 if TYPE_CHECKING:
@@ -104,6 +105,7 @@ class LogNotes(logging.Handler):
         self.events(Event("note", "", record.getMessage()))
 
 
+_TITLE = 20  # columns of a phase's title, so that times stand below each other
 _ENDS = {"done": ("✓", "green"), "fail": ("✗", "red")}
 
 
@@ -123,11 +125,12 @@ class _Lines:
     def of(self, event: "Event") -> str:
         """The line that stays of an event; empty for most of them."""
         if event.kind == "note":
-            return event.text
+            return _folded(event.text)
         if event.kind not in _ENDS:
             return ""
         sign, color = _ENDS[event.kind]
-        return f"{click.style(sign, fg=color) if self.color else sign} {event.phase}  {event.seconds:.1f}s"
+        took = f"{event.seconds:.1f}s" if event.seconds < 60 else clock(event.seconds)
+        return f"{click.style(sign, fg=color) if self.color else sign} {event.phase:<{_TITLE}} {took:>6}"
 
 
 def _json_event(event: "Event") -> None:
@@ -142,16 +145,40 @@ def _error(error: OhmykubeError, settings: "Settings") -> None:
 
 
 def _print_error(error: OhmykubeError, *, verbose: bool) -> None:
-    click.echo(click.style(f"error: {error.message}", fg="red") + f"  [{error.code}]", err=True)
+    code = f"[{error.code}]"
+    words = _folded(f"error: {error.message}  {code}").removesuffix(code)
+    click.echo(click.style(words, fg="red") + code, err=True)
     output = error.context.get("output", "")
     if output and output not in error.message:
         lines = output.strip().splitlines()
         for line in lines if verbose else lines[-8:]:
-            click.echo(f"  | {line}", err=True)
+            click.echo(_folded(f"  | {line}", indent=4), err=True)
     if error.hint:
-        click.echo(f"  hint: {error.hint}", err=True)
+        click.echo(_folded(f"  hint: {error.hint}", indent=8), err=True)
     if log := error.context.get("log"):
         click.echo(f"  log: {log}", err=True)
+
+
+_WORD = re.compile(r"\s*(?:`[^`]*`|\S)+")  # a command to be typed is one
+
+
+def _folded(text: str, indent: int = 2) -> str:
+    """On a terminal, lines end between words; elsewhere each stays one, for those who search."""
+    try:
+        width = os.get_terminal_size(sys.stderr.fileno()).columns if sys.stderr.isatty() else 0
+    except (OSError, ValueError):  # what stands for stderr has no such thing
+        width = 0
+    return "\n".join(_fold(line, width, " " * indent) for line in text.split("\n")) if width else text
+
+
+def _fold(line: str, width: int, indent: str) -> str:
+    lines = [""]
+    for word in _WORD.findall(line):
+        if lines[-1].strip() and len(lines[-1] + word) > width:
+            lines.append(indent + word.lstrip())
+        else:
+            lines[-1] += word
+    return "\n".join(lines)
 
 
 def table(data: Any, columns: Sequence[str], paint: Callable[[str, str], str | None] = lambda *_: None) -> str:
@@ -161,14 +188,21 @@ def table(data: Any, columns: Sequence[str], paint: Callable[[str, str], str | N
         return ""
     cells = [[column.upper() for column in columns]]
     cells += [[_cell(row.get(column)) for column in columns] for row in rows]
-    widths = [max(len(row[index]) for row in cells) for index in range(len(columns))]
-    lines = [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in cells]
-    for line, row in zip(lines, cells, strict=True):
-        line[-1] = row[-1]
+    lines = _padded(cells)
     for line in lines[1:]:
         found = [paint(column, cell.rstrip()) for column, cell in zip(columns, line, strict=True)]
         line[:] = [click.style(cell, fg=fg) if fg else cell for cell, fg in zip(line, found, strict=True)]
     return "\n".join("  ".join(line).rstrip() for line in lines)
+
+
+def aligned(rows: Sequence[Sequence[str]], indent: int = 2) -> list[str]:
+    """A line for each row, with its cells below those of the others."""
+    return [(" " * indent + "  ".join(line)).rstrip() for line in _padded(rows)]
+
+
+def _padded(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [[*map(str.ljust, row[:-1], widths), row[-1]] for row in rows]
 
 
 def _cell(value: Any) -> str:
