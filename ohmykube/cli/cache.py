@@ -47,8 +47,8 @@ def cache_list_command(session: Session, /) -> Result:
     cls=Verb,
     epilog="""\b
 Examples:
-  ohmykube cache add helm-v4.2.3-linux-amd64.tar.gz --component helm --version v4.2.3
-  ohmykube cache add ./kubelet --component kubelet --version v1.36.4 --arch arm64 --offline
+  ohmykube cache add helm-v4.2.3.tar.gz --component helm --version v4.2.3
+  ohmykube cache add ./kubelet --component kubelet --version v1.36.4 --offline
 """,
 )
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
@@ -94,9 +94,9 @@ def cache_verify_command(session: Session, /) -> Result:
     cls=Verb,
     epilog="""\b
 Examples:
-  ohmykube cache prune                     what belongs to nothing: leftovers of interrupted work
-  ohmykube cache prune --unused            versions that no cluster here has, and the catalogue's default is not
-  ohmykube cache prune --max-size 2GiB     the longest unused, until no more is left
+  ohmykube cache prune                  leftovers of interrupted work
+  ohmykube cache prune --unused         versions that no cluster would use
+  ohmykube cache prune --max-size 2GiB  the longest unused, down to 2 GiB
   ohmykube cache prune --keep-days 30
 """,
 )
@@ -146,7 +146,7 @@ def cache_stats_command(session: Session, /) -> Result:
     cls=Verb,
     epilog="""\b
 Examples:
-  ohmykube cache export cache.tar                              for `ohmykube cache import` elsewhere
+  ohmykube cache export cache.tar     for `ohmykube cache import` elsewhere
   ohmykube cache export - | ssh build1 ohmykube cache import -
 """,
 )
@@ -177,7 +177,7 @@ def cache_export_command(session: Session, /, file: Path) -> Result:
     epilog="""\b
 Examples:
   ohmykube cache import cache.tar
-  ohmykube cache import cache.tar --sha256 61be55a8…    as the export printed it
+  ohmykube cache import cache.tar --sha256 61be55a8…  as the export printed it
 """,
 )
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))

@@ -21,10 +21,10 @@ from ohmykube.plans import DOWN, UP
     cls=Verb,
     epilog="""\b
 Examples:
-  ohmykube up                                  1 control plane, 2 workers
+  ohmykube up                    1 control plane, 2 workers
   ohmykube up --name dev --workers 3 --worker-memory 4
-  ohmykube up -f dev.yaml                      from a cluster file
-  ohmykube up                                  again: finishes what was interrupted
+  ohmykube up -f dev.yaml        from a cluster file
+  ohmykube up                    again: finishes what was interrupted
 
 \b
 A cluster file:

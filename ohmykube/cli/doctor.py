@@ -34,7 +34,7 @@ Look = Callable[[], list[Finding]]
     cls=Verb,
     epilog="""\b
 Examples:
-  ohmykube doctor                 this computer, the cache, and the current cluster
+  ohmykube doctor                 this computer, the cache, one cluster
   ohmykube doctor --name dev -v   also what is well
   ohmykube doctor --fix           carries out every remedy that it can
 """,

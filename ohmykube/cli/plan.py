@@ -10,7 +10,7 @@ from ohmykube.cli.options import Verb
 from ohmykube.cli.output import aligned
 from ohmykube.cli.wiring import Session
 from ohmykube.cli.wish import given_flags, wish
-from ohmykube.model.plan import Step, refusals, steps
+from ohmykube.model.plan import refusals, steps
 from ohmykube.model.result import Result
 
 _SIGNS = {
@@ -30,7 +30,7 @@ _SIGNS = {
     cls=Verb,
     epilog="""\b
 Examples:
-  ohmykube plan -f dev.yaml        what `up -f dev.yaml` would do, and what it would refuse
+  ohmykube plan -f dev.yaml    what `up -f dev.yaml` would do, or refuse
   ohmykube plan --workers 5
 """,
 )

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from ohmykube.phases.base import Event
 
 _BAR = 16  # columns of a download's bar, where there is room
-_BROAD = 100  # columns of a line at most: what stands at its two ends is read together
+_BROAD = 80  # columns of a line at most: what stands at its two ends is read together
 _WIDE = 60  # columns from which on there is
 
 
