@@ -159,30 +159,37 @@ def _print_error(error: OhmykubeError, *, verbose: bool) -> None:
         click.echo(f"  log: {log}", err=True)
 
 
-_WORD = re.compile(r"\s*(?:`[^`]*`|\S)+")  # a command to be typed is one
+_ROOM = 20  # columns that words need at least
+_WORD = re.compile(r"\s*\S+")
+_PHRASE = re.compile(r"\s*(?:`[^`]*`|\S)+")  # a command to be typed is one
+
+
+def _columns(stream: Any) -> int:
+    """Of a terminal; 0 where it is none."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns if stream.isatty() else 0
+    except (OSError, ValueError):  # what stands for it in a test
+        return 0
 
 
 def _folded(text: str, indent: int = 2) -> str:
     """On a terminal, lines end between words; elsewhere each stays one, for those who search."""
-    try:
-        width = os.get_terminal_size(sys.stderr.fileno()).columns if sys.stderr.isatty() else 0
-    except (OSError, ValueError):  # what stands for stderr has no such thing
-        width = 0
-    return "\n".join(_fold(line, width, " " * indent) for line in text.split("\n")) if width else text
+    width = _columns(sys.stderr)
+    return "\n".join(_fold(line, width, indent, _PHRASE) for line in text.split("\n")) if width else text
 
 
-def _fold(line: str, width: int, indent: str) -> str:
+def _fold(line: str, width: int, indent: int, word: re.Pattern[str]) -> str:
     lines = [""]
-    for word in _WORD.findall(line):
-        if lines[-1].strip() and len(lines[-1] + word) > width:
-            lines.append(indent + word.lstrip())
+    for each in word.findall(line):
+        if lines[-1].strip() and len(lines[-1] + each) > width:
+            lines.append(" " * indent + each.lstrip())
         else:
-            lines[-1] += word
+            lines[-1] += each
     return "\n".join(lines)
 
 
 def table(data: Any, columns: Sequence[str], paint: Callable[[str, str], str | None] = lambda *_: None) -> str:
-    """paint: the colour of a cell, by its column and its text."""
+    """paint: the colour of a cell, by its column and its text. Words of the last column are broken on a terminal."""
     rows: list[Mapping[str, Any]] = data if isinstance(data, list) else []
     if not columns:
         return ""
@@ -192,7 +199,12 @@ def table(data: Any, columns: Sequence[str], paint: Callable[[str, str], str | N
     for line in lines[1:]:
         found = [paint(column, cell.rstrip()) for column, cell in zip(columns, line, strict=True)]
         line[:] = [click.style(cell, fg=fg) if fg else cell for cell, fg in zip(line, found, strict=True)]
-    return "\n".join("  ".join(line).rstrip() for line in lines)
+    indent = sum(len(cell) + 2 for cell in lines[0][:-1])
+    room = _columns(sys.stdout) - indent
+    joined = [(line[-1], "  ".join(line).rstrip()) for line in lines]
+    return "\n".join(
+        _fold(line, indent + room, indent, _WORD) if " " in last and room >= _ROOM else line for last, line in joined
+    )
 
 
 def aligned(rows: Sequence[Sequence[str]], indent: int = 2) -> list[str]:

@@ -16,7 +16,8 @@ from ohmykube.cli.output import show
 from ohmykube.cli.settings import Settings
 from ohmykube.errors import OhmykubeError
 from ohmykube.model.result import Result
-error = OhmykubeError("a.code", {LONG!r}.strip(), hint="words before it: `ohmykube up --name dev --workers 3 -f dev.yaml`")
+hint = "words before it: `ohmykube up --name dev --workers 3 -f dev.yaml`"
+error = OhmykubeError("a.code", {LONG!r}.strip(), hint=hint)
 show(Result.failed("up", error), Settings(None, "table", "text", 0, False, False, False, False, (), 8, False))
 """
 
@@ -44,7 +45,9 @@ def test_the_flags_of_a_verb_stand_above_those_of_every_verb():
 
 
 def test_an_error_breaks_between_words_on_a_terminal_and_nowhere_else():
-    shown = pexpect.run(shlex.join([sys.executable, "-c", _FAILS]), env={**os.environ, "TERM": "xterm"}, dimensions=(24, 60))
+    shown = pexpect.run(
+        shlex.join([sys.executable, "-c", _FAILS]), env={**os.environ, "TERM": "xterm"}, dimensions=(24, 60)
+    )
     lines = click.unstyle(shown.decode()).splitlines()
     assert all(len(line) <= 60 for line in lines)
     assert " ".join(line.strip() for line in lines[:-2]) == f"error: {LONG.strip()} [a.code]".replace("  ", " ")
@@ -54,3 +57,13 @@ def test_an_error_breaks_between_words_on_a_terminal_and_nowhere_else():
     ]
     piped = pexpect.run(f"sh -c {shlex.quote(shlex.join([sys.executable, '-c', _FAILS]) + ' 2>&1 | cat')}").decode()
     assert piped.splitlines()[0] == f"error: {LONG.strip()}  [a.code]"
+
+
+def test_words_of_a_last_column_stay_in_it():
+    ohmykube = [sys.executable, "-c", "from ohmykube.cli import main; main()", "addon", "list"]
+    shown = pexpect.run(shlex.join(ohmykube), env={**os.environ, "TERM": "xterm"}, dimensions=(24, 80)).decode()
+    head, *lines = shown.splitlines()
+    column = head.index("DESCRIPTION")
+    assert all(len(line) <= 80 for line in lines)
+    assert any(not line[:column].strip() for line in lines)
+    assert all(line[column - 1] == " " != line[column] for line in lines)
