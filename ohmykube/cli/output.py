@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -125,7 +125,7 @@ class _Lines:
     def of(self, event: "Event") -> str:
         """The line that stays of an event; empty for most of them."""
         if event.kind == "note":
-            return _folded(event.text)
+            return folded(event.text, sys.stderr)
         if event.kind not in _ENDS:
             return ""
         sign, color = _ENDS[event.kind]
@@ -145,16 +145,15 @@ def _error(error: OhmykubeError, settings: "Settings") -> None:
 
 
 def _print_error(error: OhmykubeError, *, verbose: bool) -> None:
-    code = f"[{error.code}]"
-    words = _folded(f"error: {error.message}  {code}").removesuffix(code)
-    click.echo(click.style(words, fg="red") + code, err=True)
+    head, words = "error:", folded(f"error: {error.message}  [{error.code}]", sys.stderr)
+    click.echo(click.style(head, fg="red") + words.removeprefix(head), err=True)
     output = error.context.get("output", "")
     if output and output not in error.message:
         lines = output.strip().splitlines()
         for line in lines if verbose else lines[-8:]:
-            click.echo(_folded(f"  | {line}", indent=4), err=True)
+            click.echo(folded(f"  | {line}", sys.stderr, indent=4), err=True)
     if error.hint:
-        click.echo(_folded(f"  hint: {error.hint}", indent=8), err=True)
+        click.echo(folded(f"  hint: {error.hint}", sys.stderr, indent=8), err=True)
     if log := error.context.get("log"):
         click.echo(f"  log: {log}", err=True)
 
@@ -164,7 +163,7 @@ _WORD = re.compile(r"\s*\S+")
 _PHRASE = re.compile(r"\s*(?:`[^`]*`|\S)+")  # a command to be typed is one
 
 
-def _columns(stream: Any) -> int:
+def _columns(stream: TextIO) -> int:
     """Of a terminal; 0 where it is none."""
     try:
         return os.get_terminal_size(stream.fileno()).columns if stream.isatty() else 0
@@ -172,9 +171,9 @@ def _columns(stream: Any) -> int:
         return 0
 
 
-def _folded(text: str, indent: int = 2) -> str:
+def folded(text: str, stream: TextIO, indent: int = 2) -> str:
     """On a terminal, lines end between words; elsewhere each stays one, for those who search."""
-    width = _columns(sys.stderr)
+    width = _columns(stream)
     return "\n".join(_fold(line, width, indent, _PHRASE) for line in text.split("\n")) if width else text
 
 
