@@ -1,4 +1,4 @@
-"""Somebody's Ansible project, with hosts and settings of its own, takes roles and the inventory of the collection in."""
+"""A project of somebody's, with hosts and settings of its own, uses roles and the inventory of the collection."""
 
 from pathlib import Path
 
