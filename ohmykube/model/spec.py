@@ -123,7 +123,7 @@ class Storage(Model):
     """What volumes are made by."""
 
     csi: Literal["local-path", "rook-ceph", "none"] = Field(
-        "local-path", description="local-path: on a node's disk; rook-ceph: on raw disks; or none."
+        "local-path", description="local-path; rook-ceph on raw disks; or none."
     )
 
 

@@ -14,8 +14,9 @@ description:
   - The CRDs stay as they are.
 options:
   _input:
-    description: Upstream's C(crds.yaml), C(common.yaml), C(csi-operator.yaml) and C(operator.yaml), one after another.
-    type: str
+    description: Upstream's C(crds.yaml), C(common.yaml), C(csi-operator.yaml) and C(operator.yaml), in this order.
+    type: list
+    elements: str
     required: true
   taints:
     description: Keys of taints on nodes where pods may use volumes too.
@@ -31,7 +32,7 @@ options:
 EXAMPLES = r"""
 - name: Show it
   ansible.builtin.debug:
-    msg: "{{ text | ohmykube.cluster.rook_manifest(taints=[], replicas=1) }}"
+    msg: "{{ texts | ohmykube.cluster.rook_manifest(taints=[], replicas=1) }}"
 """
 
 RETURN = r"""

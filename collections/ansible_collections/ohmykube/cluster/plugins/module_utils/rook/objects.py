@@ -27,6 +27,7 @@ Object = dict[str, Any]
 
 _BLOCK_DRIVER = f"{NAMESPACE}.rbd.csi.ceph.com"
 _FILES_DRIVER = f"{NAMESPACE}.cephfs.csi.ceph.com"
+_CONTROL_PLANE = "node-role.kubernetes.io/control-plane"  # one may have disks for Ceph, and is tainted
 _OSD_MEMORY = 2**30  # bytes that an OSD aims at; upstream's 4 GiB are more than such a machine has
 _RESOURCES = {  # request of CPU, request and limit of memory
     "mon": ("100m", "256Mi", "1Gi"),
@@ -190,7 +191,7 @@ def _placement(nodes: Sequence[str], taints: Sequence[str]) -> Object:
     required = {"nodeSelectorTerms": [term]}
     return {
         "nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required},
-        "tolerations": tolerations(taints),
+        "tolerations": tolerations([_CONTROL_PLANE, *taints]),
     }
 
 

@@ -12,17 +12,21 @@ import yaml
 from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError
 from ansible_collections.ohmykube.cluster.plugins.module_utils.rook.objects import tolerations
 
+_DOCUMENT = re.compile(r"^---\s*$", re.MULTILINE)
 _CRD = re.compile(r"^kind: CustomResourceDefinition$", re.MULTILINE)
 _KINDS = frozenset({"Deployment", "Namespace", "OperatorConfig"})  # those that are changed, so they must be there
 _PRIVILEGED = {"pod-security.kubernetes.io/enforce": "privileged"}  # OSDs and drivers work on the node's own devices
 
 
-def upstream(text: str, *, taints: Sequence[str], replicas: int) -> str:
+def upstream(texts: Sequence[str], *, taints: Sequence[str], replicas: int) -> str:
     """taints: keys of nodes where pods may use volumes too. replicas: of what makes volumes.
 
-    CRDs are most of the text. They stay as they are, unread: it would take seconds.
+    CRDs are most of the text. They stay as they are, unread: it would take seconds. Of no files, which is what there is
+    in check mode before they were fetched, nothing is made.
     """
-    documents = [part for part in re.split(r"^---\s*$", text, flags=re.MULTILINE) if part.strip()]
+    documents = [part for text in texts for part in _DOCUMENT.split(text) if part.strip()]
+    if not documents:
+        return ""
     crds = [part for part in documents if _CRD.search(part)]
     items = [item for part in documents if not _CRD.search(part) for item in yaml.safe_load_all(part) if item]
     try:
