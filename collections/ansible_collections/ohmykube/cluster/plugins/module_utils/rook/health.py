@@ -50,7 +50,7 @@ def try_out(kubectl: Kubectl, classes: Sequence[str], *, timeout: float) -> None
     """Have a claim of each class bound. Nothing stays."""
     _clear(kubectl)
     found = {item["metadata"]["name"]: item["provisioner"] for item in kubectl.items("storageclasses")}
-    items = [_claim(name, bucket=found.get(name) == BUCKET_DRIVER) for name in classes]
+    items = [claim(name, bucket=found.get(name) == BUCKET_DRIVER) for name in classes]
     text = json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
     try:
         apply = ("apply", "--server-side", "--validate=ignore")
@@ -76,7 +76,8 @@ def _unbound(claims: Sequence[Item]) -> Iterator[str]:
             yield f"{item['kind']} of the class {item['spec']['storageClassName']} is {phase}"
 
 
-def _claim(name: str, *, bucket: bool) -> dict[str, Any]:
+def claim(name: str, *, bucket: bool) -> dict[str, Any]:
+    """Of a volume of the class `name`, or of a bucket."""
     metadata = {"name": f"{_TRIAL}-{name}", "namespace": NAMESPACE, "labels": {"app": _TRIAL}}
     if bucket:
         kind = {"apiVersion": "objectbucket.io/v1alpha1", "kind": "ObjectBucketClaim"}

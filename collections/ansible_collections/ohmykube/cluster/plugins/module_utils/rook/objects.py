@@ -83,6 +83,7 @@ def _ceph_cluster(used: Mapping[str, list[str]], number: int, image: str, placem
         "dashboard": {"enabled": True, "ssl": True},
         "monitoring": {"metricsDisabled": True},
         "crashCollector": {"disable": True},
+        "removeOSDsIfOutAndSafeToRemove": True,  # of nodes that are gone
         "logCollector": {"enabled": False},
         "placement": {"all": placement},
         "priorityClassNames": {
