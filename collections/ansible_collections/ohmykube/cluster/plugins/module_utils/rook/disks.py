@@ -175,7 +175,7 @@ def _is_ceph(path: Path) -> bool:
 
 
 def _labelled(disk: BinaryIO) -> bool:
-    return any(_read(disk, place, len(_LABEL)) == _LABEL for place in _LABELS)
+    return any(_read(disk, place, len(_LABEL)) == _LABEL for place in _places(disk))
 
 
 def _written(disk: BinaryIO, place: int) -> bool:
@@ -188,6 +188,7 @@ def _read(disk: BinaryIO, place: int, size: int) -> bytes:
 
 
 def _places(disk: BinaryIO) -> list[int]:
+    """Where labels can be, and the end; the kernel refuses to look beyond that."""
     end = _end(disk)
     return [*(place for place in _LABELS if place < end), end]
 

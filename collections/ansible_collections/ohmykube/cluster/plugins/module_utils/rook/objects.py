@@ -60,12 +60,13 @@ def cluster(devices: Mapping[str, Sequence[str]], *, image: str, taints: Sequenc
         )
     number = copies(len(used))
     placement = _placement(list(used), taints)
+    group = {"name": "csi", "filesystemName": FILES, "pinning": {"distributed": 1}}
     items = [
         _ceph_cluster(used, number, image, placement),
         *([] if number > 1 else [_ceph("CephBlockPool", "builtin-mgr", {"name": ".mgr", **_pool(1)})]),
         _ceph("CephBlockPool", BLOCK, _pool(number)),
         _ceph("CephFilesystem", FILES, _filesystem(number, placement)),
-        _ceph("CephFilesystemSubVolumeGroup", f"{FILES}-csi", {"name": "csi", "filesystemName": FILES}),
+        _ceph("CephFilesystemSubVolumeGroup", f"{FILES}-csi", group),
         _ceph("CephObjectStore", BUCKETS, _object_store(number, placement)),
         *_classes(default_class),
     ]
@@ -85,6 +86,7 @@ def _ceph_cluster(used: Mapping[str, list[str]], number: int, image: str, placem
         "crashCollector": {"disable": True},
         "removeOSDsIfOutAndSafeToRemove": True,  # of nodes that are gone
         "logCollector": {"enabled": False},
+        "disruptionManagement": {"managePodBudgets": True},
         "placement": {"all": placement},
         "priorityClassNames": {
             "mon": "system-node-critical",
