@@ -11,7 +11,7 @@ from ohmykube import ssh
 from ohmykube.errors import OhmykubeError
 from ohmykube.providers.base import Machine, MachineSpec, ProviderContext, SshTarget
 from ohmykube.providers.lima import describe, host, image, locks, ports, problems, processes, template, tool
-from ohmykube.providers.lima.limactl import Instance, Job, Limactl
+from ohmykube.providers.lima.limactl import Instance, Job, Limactl, at_least
 from ohmykube.providers.lima.network import Network, longest_socket
 from ohmykube.providers.lima.power import Power
 
@@ -21,6 +21,10 @@ _CREATE_TIMEOUT = 900.0  # seconds: a download of an image by the user's own tem
 _BEGIN_TIMEOUT = 60.0  # seconds until an instance that is created has its template in place
 _DELETE_TIMEOUT = 120.0  # seconds
 _POLL = 0.1  # seconds
+
+# Its first boot gives networks other names than it waits for, for two minutes (LP: #2136392). Lima before 2.2 knows no
+# cure, and refuses the word for it.
+_LATE_NETWORK = "ubuntu-26.04"
 
 _CREATED = "ohmykube.created"  # in an instance's folder, once limactl said that its disk is whole
 
@@ -231,6 +235,7 @@ class LimaProvider:
             disks=tuple(disks),
             api_port=self._api_port(machine),
             vz=host.is_mac(),
+            late_network=self._context.template == _LATE_NETWORK and at_least(self._limactl.executable, (2, 2)),
         )
         text = template.render(machine, recipe)
         return self._limactl.spawn(["create", f"--name={machine.name}", "-"], stdin=text, secrets=host_key.splitlines())

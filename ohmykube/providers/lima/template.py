@@ -34,6 +34,7 @@ class Recipe:
     base: the user's own template, which Lima lays below this one: what is set here wins, its lists are kept too.
     host_key: the machine's private ssh key; host_public_key: `type key`. Known to us before it first boots.
     api_port: the port of 127.0.0.1 that leads to its API server; 0: none.
+    late_network: the boot must not wait for networks to have their names: Lima gives them theirs only then.
     """
 
     cluster: str
@@ -47,6 +48,7 @@ class Recipe:
     disks: tuple[str, ...] = ()
     api_port: int = 0
     vz: bool = False
+    late_network: bool = False
 
 
 def render(machine: MachineSpec, recipe: Recipe) -> str:
@@ -76,6 +78,8 @@ def render(machine: MachineSpec, recipe: Recipe) -> str:
         template["images"] = [{"location": str(recipe.image), "arch": recipe.arch}]
     if recipe.disks:
         template["additionalDisks"] = [{"name": name, "format": False} for name in recipe.disks]
+    if recipe.late_network:
+        template["param"] = {"internal_netplanOptional": "true"}
     if recipe.api_port:
         template["portForwards"] = [{"guestPort": API_PORT, "hostPort": recipe.api_port, "static": True}]
     return yaml.dump(template, Dumper=_Dumper, sort_keys=False, width=2**16)
