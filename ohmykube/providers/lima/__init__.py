@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ohmykube import ssh
 from ohmykube.errors import OhmykubeError
+from ohmykube.model.names import names_file
 from ohmykube.providers.base import Machine, MachineSpec, ProviderContext, SshTarget
 from ohmykube.providers.lima import describe, host, image, locks, ports, problems, processes, template, tool
 from ohmykube.providers.lima.limactl import Instance, Job, Limactl, at_least
@@ -44,8 +45,8 @@ class LimaProvider:
         self._context = context
         self._home = context.home.resolve() / "lima"  # as Lima's processes will have it in their command lines
         self._lock, self._create_lock = self._home / ".network.lock", self._home / ".create.lock"
-        named = context.template.endswith((".yaml", ".yml")) or "/" in context.template
-        self._user_template = Path(context.template).expanduser().absolute() if named else None
+        template_file = Path(context.template).expanduser().absolute()
+        self._user_template = template_file if names_file(context.template) else None
 
     @staticmethod
     def unusable() -> str:
@@ -195,9 +196,10 @@ class LimaProvider:
 
     def _files_missing(self) -> list[OhmykubeError]:
         """What is to be fetched and cannot be, as far as this can be told without fetching it."""
-        if self._user_template and not self._user_template.is_file():
-            message = f"the template {self._user_template} is no file"
-            return [OhmykubeError("lima.template", message, hint="correct spec.template", exit_code=2)]
+        if self._user_template and (words := template.problem(self._user_template)):
+            message = f"the template {self._user_template} {words}"
+            hint = "correct it, or spec.template; docs/lima.md shows one"
+            return [OhmykubeError("lima.template", message, hint=hint, exit_code=2)]
         if self._context.fetch and not self._context.offline:
             return []
         found: list[OhmykubeError] = []
