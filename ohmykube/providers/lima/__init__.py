@@ -200,13 +200,14 @@ class LimaProvider:
             message = f"the template {self._user_template} {words}"
             hint = "correct it, or spec.template; docs/lima.md shows one"
             return [OhmykubeError("lima.template", message, hint=hint, exit_code=2)]
-        if self._context.fetch and not self._context.offline:
-            return []
         found: list[OhmykubeError] = []
+        online = self._context.fetch is not None and not self._context.offline
         try:
-            self._image()
+            (self._look_up if online else self._image)()
         except OhmykubeError as error:
             found.append(error)
+        if online:
+            return found
         try:
             if not tool.find(self._context.home):
                 tool.release(self._context.fetch)
@@ -259,6 +260,11 @@ class LimaProvider:
             message = f"the image {self._context.template} cannot be had: there is no catalogue"
             raise OhmykubeError("lima.image", message, hint="name a template of your own: `spec.template: ./my.yaml`")
         return self._context.fetch(self._context.template, host.architecture()[0]).resolve()
+
+    def _look_up(self) -> None:
+        """Raises `catalogue.missing` where there is no image of the template's name."""
+        if not self._user_template:
+            self._context.look_up(self._context.template, host.architecture()[0])
 
     def _delete_disks(self, prefix: str) -> None:
         disks = sorted(path.name for path in (self._home / "_disks").glob(f"{prefix}*"))

@@ -195,6 +195,17 @@ def test_a_template_that_is_not_there_is_seen_before_anything_is_made(lab: Lab) 
     assert (problem.code, problem.exit_code) == ("lima.template", 2)
 
 
+def test_a_template_that_nobody_has_is_seen_before_anything_is_made(lab: Lab) -> None:
+    def look_up(component: str, arch: str) -> None:
+        raise OhmykubeError("catalogue.missing", f"{component} {arch}")
+
+    [problem] = lab.provider("dev", look_up=look_up).preflight([worker("dev-worker-1")])
+    assert problem.message.split()[0] == "ubuntu-24.04"
+    mine = lab.home / "mine.yaml"
+    mine.write_text("base: template:debian\n")
+    assert lab.provider("dev", look_up=look_up, template=str(mine)).preflight([worker("dev-worker-1")]) == []
+
+
 def test_without_a_catalogue_an_image_cannot_be_had(lab: Lab) -> None:
     with pytest.raises(OhmykubeError) as failed:
         lab.provider("dev", fetch=None).prepare()
