@@ -6,9 +6,12 @@ from __future__ import annotations
 
 from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ansible_collections.ohmykube.cluster.plugins.module_utils.catalogue import Artifact
 from ansible_collections.ohmykube.cluster.plugins.module_utils.index import Row
+
+if TYPE_CHECKING:
+    from ansible_collections.ohmykube.cluster.plugins.module_utils.catalogue import Artifact
 
 IDENTITY = ("component", "version", "arch", "recipe", "source_sha256")  # one entry of each: a newer one takes its place
 
