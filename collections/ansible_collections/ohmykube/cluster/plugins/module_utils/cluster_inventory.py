@@ -13,7 +13,8 @@ from ansible_collections.ohmykube.cluster.plugins.module_utils.kubeadm_config.en
 
 API_PORT = 6443
 MEMBERS = ("control_plane", "workers")  # groups that hold each node once
-_IPVS = ("ip_vs", "ip_vs_rr", "ip_vs_wrr", "ip_vs_sh")  # what kube-proxy needs of the kernel
+# What kube-proxy in this mode needs of the kernel; types of sets and further schedulers are loaded when they are used.
+_IPVS = ("ip_vs", "ip_vs_rr", "ip_vs_wrr", "ip_vs_sh", "ip_set", "xt_set")
 _LOCAL = ("localhost", "127.0.0.0/8", "::1", ".svc", ".cluster.local")
 # Roles that look things up in the catalogue.
 _FETCHING = ("addon", "cache_distribute", "containerd", "flannel", "kubeadm", "local_path", "metallb")
