@@ -244,6 +244,7 @@ class Session(Clusters):
             offline=self.settings.offline,
             reserved_networks=spec.network.cidrs,
             fetch=lambda component, architecture: self.artifacts.file(component, architecture),
+            look_up=lambda component, architecture: self.artifacts.catalogue.artifact(component, architecture),
             machine_image=partial(self._machine_image, cluster) if prepared else lambda: None,
             hosts=wanted(cluster) if static else (),
             ssh=spec.ssh.model_dump(by_alias=True) if static else {},

@@ -9,6 +9,7 @@ from click.core import ParameterSource
 
 from ohmykube.cli import complete
 from ohmykube.model.load import WORKERS, Given
+from ohmykube.model.names import names_file
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -39,7 +40,9 @@ _FILE = click.option(
 )
 _OPTIONS = (
     click.option("--provider", metavar="NAME", help="lima, static, nspawn or a plug-in's.  [default: what works here]"),
-    click.option("-t", "--template", metavar="NAME", help="Machine image.  [default: ubuntu-24.04]"),
+    click.option(
+        "-t", "--template", metavar="NAME", help="Machine image, or your Lima template.  [default: ubuntu-24.04]"
+    ),
     click.option(
         "--k8s-version",
         metavar="VERSION",
@@ -85,5 +88,7 @@ def given_flags(flags: dict[str, Any]) -> tuple[Given, ...]:
             continue
         from_environment = ctx.get_parameter_source(flag) is ParameterSource.ENVIRONMENT
         name = f"OHMYKUBE_{flag.upper()}" if from_environment else f"--{flag.replace('_', '-')}"
+        if flag == "template" and names_file(value):
+            value = str(Path(value).expanduser().absolute())  # it counts from where we are, not from the file's folder
         given.append(Given(_FIELDS[flag], _WORDS.get(value, value) if isinstance(value, str) else value, name))
     return tuple(given)

@@ -13,7 +13,9 @@ from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import Ohm
 from ansible_collections.ohmykube.cluster.plugins.module_utils.kubeadm_config.enforced import Node
 
 API_PORT = 6443
-_IPVS = ("ip_vs", "ip_vs_rr", "ip_vs_wrr", "ip_vs_sh")  # what kube-proxy needs of the kernel
+MEMBERS = ("control_plane", "workers")  # groups that hold each node once
+# What kube-proxy in this mode needs of the kernel; types of sets and further schedulers are loaded when they are used.
+_IPVS = ("ip_vs", "ip_vs_rr", "ip_vs_wrr", "ip_vs_sh", "ip_set", "xt_set")
 _CEPH_MODULES = ("rbd", "ceph")  # what nodes need of it to have its volumes
 _LOCAL = ("localhost", "127.0.0.0/8", "::1", ".svc", ".cluster.local")
 # Roles that look things up in the catalogue.
@@ -22,7 +24,7 @@ _FETCHING = ("addon", "cache_distribute", "containerd", "flannel", "kubeadm", "l
 
 @dataclass(frozen=True)
 class Inventory:
-    """groups: group → hosts. variables: for all hosts. hosts: host → its own variables."""
+    """groups: group → hosts. variables: for the hosts of all MEMBERS. hosts: host → its own variables."""
 
     groups: Mapping[str, Sequence[str]]
     variables: Mapping[str, Any]
@@ -40,7 +42,7 @@ def build(cluster: Mapping[str, Any], state: Mapping[str, Any]) -> Inventory:
             f"no address is known for {', '.join(lost)}",
             hint=f"`ohmykube up --name {name}` makes, starts and finds them",
         )
-    groups: dict[str, list[str]] = {"control_plane": [], "workers": []}
+    groups: dict[str, list[str]] = {group: [] for group in MEMBERS}
     for machine in machines:
         groups["control_plane" if machine["role"] == "control-plane" else "workers"].append(machine["name"])
         groups.setdefault("group_" + machine["group"].replace("-", "_"), []).append(machine["name"])

@@ -20,6 +20,7 @@ REQUIRED = ("overlay", "br_netfilter", "vxlan", "nf_tables", "nf_conntrack")
 _OPTIONS = {
     "overlay": "OVERLAY_FS",
     "br_netfilter": "BRIDGE_NETFILTER",
+    "xt_set": "NETFILTER_XT_SET",
     "rbd": "BLK_DEV_RBD",
     "ceph": "CEPH_FS",
 }
@@ -57,11 +58,12 @@ def plan(host: Host, extra: Sequence[str] = ()) -> KernelPlan:
         else:
             missing.append(name)
     if missing:
+        instead = "; or set spec.network.proxyMode to nftables" if "ip_vs" in missing else ""
         raise OhmykubeError(
             "node.kernel_feature",
             f"kernel {host.release} has neither built in nor as a module: {', '.join(missing)}",
             hint="install the kernel's modules (on Ubuntu linux-modules-extra-$(uname -r)), or reboot into the kernel"
-            " whose modules are installed",
+            f" whose modules are installed{instead}",
             context={"missing": ", ".join(missing), "kernel": host.release},
         )
 
