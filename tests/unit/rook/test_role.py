@@ -83,7 +83,8 @@ def test_objects_are_made_of_what_hosts_have(folder: Path) -> None:
             "w2": {"kubeadm_node_taints": ["gpu:NoExecute", "only:NoSchedule"]},
         }
     }
-    hosts = {"control_plane": {"hosts": {"cp": {}}}, "workers": storage}
+    theirs = {"hosts": {"other": {"rook_ceph_disks": ["/dev/sda"], "kubeadm_node_taints": ["theirs:NoSchedule"]}}}
+    hosts = {"control_plane": {"hosts": {"cp": {}}}, "workers": storage, "theirs": theirs}
     show = {"ansible.builtin.copy": {"content": "{{ made }}", "dest": f"{folder}/made.json"}, "check_mode": False}
     role = {
         "ansible.builtin.import_role": {"name": "ohmykube.cluster.rook_ceph", "tasks_from": "manifest", "public": True}
