@@ -18,8 +18,8 @@ from ansible_collections.ohmykube.cluster.plugins.module_utils.addons.order impo
 
 from ohmykube.errors import OhmykubeError, each
 from ohmykube.model.names import check_name
+from ohmykube.model.problem import Problem
 from ohmykube.model.spec import AddonWish, Cluster
-from ohmykube.model.validate import Problem
 
 __all__ = ["Addon", "builtin", "disabled", "enabled", "members", "resolved"]
 

@@ -20,8 +20,8 @@ from ohmykube.model.custom import Hook, NodeFile
 from ohmykube.model.document import Path as Place
 from ohmykube.model.names import names_file
 from ohmykube.model.parts import replaced
+from ohmykube.model.problem import Problem
 from ohmykube.model.spec import Cluster, Registry
-from ohmykube.model.validate import Problem
 
 _HINT = "a path that does not begin with / counts from the folder of the cluster file"
 

@@ -24,8 +24,8 @@ from ohmykube.store.state import State
 if TYPE_CHECKING:  # what takes long to import, and is of no use to verbs that only look, is imported where it is used
     from ohmykube.artifacts import CachedArtifacts
     from ohmykube.model.load import Given
+    from ohmykube.model.problem import Problem
     from ohmykube.model.spec import Cluster
-    from ohmykube.model.validate import Problem
     from ohmykube.report.record import Recorder
 
 

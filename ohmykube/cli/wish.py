@@ -58,7 +58,7 @@ _OPTIONS = (
     click.option("--worker-memory", metavar="SIZE", help="Memory of each worker.  [default: 2]"),
     click.option("--worker-disk", metavar="SIZE", help="Disk of each worker.  [default: 10]"),
     click.option("--cni", type=click.Choice(["flannel", "none"]), help="Pod network.  [default: flannel]"),
-    click.option("--csi", type=click.Choice(["local-path-provisioner", "none"]), help="Storage."),
+    click.option("--csi", type=click.Choice(["local-path-provisioner", "rook-ceph", "none"]), help="Storage."),
     click.option("--lb", type=click.Choice(["metallb", "none"]), help="Load balancers.  [default: metallb]"),
     click.option("--proxy-mode", type=click.Choice(["nftables", "iptables", "ipvs"]), help="kube-proxy's mode."),
     click.option("--enable-swap", is_flag=True, default=None, help="Leave swap on, and let pods use some."),

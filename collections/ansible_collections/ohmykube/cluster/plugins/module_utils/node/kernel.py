@@ -17,7 +17,13 @@ PERSISTED = "/etc/modules-load.d/ohmykube.conf"
 # What containerd, kube-proxy and the usual pod networks cannot do without.
 REQUIRED = ("overlay", "br_netfilter", "vxlan", "nf_tables", "nf_conntrack")
 # Where the option of the kernel's configuration is not the module's name in capitals.
-_OPTIONS = {"overlay": "OVERLAY_FS", "br_netfilter": "BRIDGE_NETFILTER", "xt_set": "NETFILTER_XT_SET"}
+_OPTIONS = {
+    "overlay": "OVERLAY_FS",
+    "br_netfilter": "BRIDGE_NETFILTER",
+    "xt_set": "NETFILTER_XT_SET",
+    "rbd": "BLK_DEV_RBD",
+    "ceph": "CEPH_FS",
+}
 # What appears with a feature, be it built in, loaded, or loaded by the host of a container.
 _EVIDENCE = {"br_netfilter": "/proc/sys/net/bridge", "nf_conntrack": "/proc/sys/net/netfilter/nf_conntrack_max"}
 
