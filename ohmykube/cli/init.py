@@ -14,7 +14,7 @@ from ohmykube.cli.output import aligned
 from ohmykube.cli.wiring import Session, document_of
 from ohmykube.cli.wish import given_flags, wish_without_file
 from ohmykube.errors import OhmykubeError
-from ohmykube.model import commented, origins, presets
+from ohmykube.model import commented, origins, presets, storage
 from ohmykube.model.document import Document, nearest
 from ohmykube.model.machines import wanted
 from ohmykube.model.names import cluster_name
@@ -146,7 +146,7 @@ def _begun(session: Session, name: str, document: Document, flags: dict[str, Any
         document.set(("spec", "provider"), "lima", "default")
         cluster = session.begun(name, document, given, beside)
     lookup.load(cluster.spec.provider)  # raises where there is none of that name
-    if cluster.spec.provider in presets.WITHOUT_DISKS and any(machine.disks for machine in wanted(cluster)):
+    if cluster.spec.provider in storage.WITHOUT_DISKS and any(machine.disks for machine in wanted(cluster)):
         raise OhmykubeError(
             "nspawn.disks",
             "system containers (provider nspawn) cannot have disks of their own",

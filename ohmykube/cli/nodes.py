@@ -8,7 +8,8 @@ import click
 from ohmykube.cli import complete
 from ohmykube.cli.options import Verb
 from ohmykube.cli.wiring import Session
-from ohmykube.errors import OhmykubeError
+from ohmykube.errors import OhmykubeError, raise_all
+from ohmykube.model import storage
 from ohmykube.model.machines import Role, wanted
 from ohmykube.model.members import DEFAULT_GROUP, Addition, add, is_gone, remove
 from ohmykube.model.result import Result
@@ -55,6 +56,7 @@ def add_command(session: Session, /, count: int, role: Role, group: str, **flags
         session.finished(folder)
         before = _settled(session, folder)
         cluster = add(before, Addition(count, group, _values(flags), role))
+        raise_all(storage.changed(before, cluster))
         known = {machine.name for machine in wanted(before)}
         names = tuple(machine.name for machine in wanted(cluster) if machine.name not in known)
         context = session.context(session.checked(cluster), folder, names=names)
@@ -101,6 +103,7 @@ def delete_command(session: Session, /, nodes: tuple[str, ...], force: bool, tim
         machines = {machine.name for machine in context.provider.machines()}
         gone = [name for name in nodes if is_gone(cluster, name)]
         wish = remove(cluster, [name for name in nodes if name not in gone])
+        raise_all(storage.changed(cluster, wish))
         left = tuple(name for name in nodes if name not in gone or name in machines)
         if left:
             execute(delete(Removal(left, wish, force, timeout)), context)

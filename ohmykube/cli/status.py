@@ -21,7 +21,12 @@ from ohmykube.store.home import ClusterFolder
 
 _DAY = 86400  # seconds
 # The namespace that the workloads of an add-on are in, by what the cluster file calls it.
-_NAMESPACES = {"flannel": "kube-flannel", "metallb": "metallb-system", "local-path": "local-path-storage"}
+_NAMESPACES = {
+    "flannel": "kube-flannel",
+    "metallb": "metallb-system",
+    "local-path": "local-path-storage",
+    "rook-ceph": "rook-ceph",
+}
 
 
 @click.command(

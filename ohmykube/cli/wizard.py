@@ -8,7 +8,7 @@ import click
 from ohmykube.cli.output import table
 from ohmykube.cli.wiring import Session, document_of
 from ohmykube.errors import OhmykubeError
-from ohmykube.model import presets
+from ohmykube.model import presets, storage
 from ohmykube.model.document import nearest
 from ohmykube.model.names import check_name
 from ohmykube.model.presets import PRESETS, Computer
@@ -71,7 +71,7 @@ def _preset(session: Session, computer: Computer, provider: str) -> str:
 
 
 def _memory(preset: presets.Preset, computer: Computer, provider: str) -> str:
-    if preset.raw and provider in presets.WITHOUT_DISKS:
+    if preset.raw and provider in storage.WITHOUT_DISKS:
         return f"not with {provider}"
     try:
         each = presets.sizes(preset, computer)
