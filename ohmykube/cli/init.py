@@ -10,6 +10,7 @@ import click
 
 from ohmykube.cli import complete
 from ohmykube.cli.options import Verb
+from ohmykube.cli.output import aligned
 from ohmykube.cli.wiring import Session, document_of
 from ohmykube.cli.wish import given_flags, wish_without_file
 from ohmykube.errors import OhmykubeError
@@ -200,12 +201,11 @@ def _told(session: Session, cluster: Cluster, path: Path, profile: str | None) -
         f"{path} describes the cluster {cluster.name}: Kubernetes {spec.kubernetes_version}, provider {spec.provider}"
     ]
     if spec.provider == "static":
-        lines += [f"  {host.name}  {host.address}  {host.role}" for host in spec.hosts]
+        lines += aligned([(host.name, host.address, host.role) for host in spec.hosts])
     else:
         groups: list[tuple[str, Group]] = [(_counted(spec.control_plane.count, "control plane"), spec.control_plane)]
         groups += [(_counted(group.count, group.name), group) for group in spec.workers]
-        width = max(len(words) for words, _ in groups)
-        lines += [f"  {words.ljust(width)}  {_sizes(group)}" for words, group in groups if group.count]
+        lines += aligned([(words, _sizes(group)) for words, group in groups if group.count])
     if profile:
         lines.append(f"It is kept as a profile: `ohmykube init --profile {profile}` begins with it.")
     if session.home.cluster(cluster.name).exists():

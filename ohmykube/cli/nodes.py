@@ -27,10 +27,10 @@ from ohmykube.store.home import ClusterFolder
     cls=Verb,
     epilog="""\b
 Examples:
-  ohmykube add                                   one node more like the other workers
+  ohmykube add                                 one node more, like the others
   ohmykube add --count 2 --group big --cpu 4 --memory 8
   ohmykube add --group gpu --label gpu=yes --taint gpu=yes:NoSchedule
-  ohmykube add --role control-plane --count 2    one that was alone becomes one of three
+  ohmykube add --role control-plane --count 2  one becomes one of three
 """,
 )
 @click.option("--count", type=click.IntRange(1, 100), default=1, metavar="N", help="How many.  [default: 1]")
@@ -78,7 +78,7 @@ def add_command(session: Session, /, count: int, role: Role, group: str, **flags
     epilog="""\b
 Examples:
   ohmykube delete dev-worker-2
-  ohmykube delete dev-worker-2 dev-worker-3 --force    whatever holds them back
+  ohmykube delete dev-worker-2 dev-worker-3 --force   whatever holds them
 """,
 )
 @click.argument("nodes", nargs=-1, required=True, metavar="NODE...", shell_complete=complete.nodes)

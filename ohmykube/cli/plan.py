@@ -7,9 +7,10 @@ from typing import Any
 import click
 
 from ohmykube.cli.options import Verb
+from ohmykube.cli.output import aligned
 from ohmykube.cli.wiring import Session
 from ohmykube.cli.wish import given_flags, wish
-from ohmykube.model.plan import Step, refusals, steps
+from ohmykube.model.plan import refusals, steps
 from ohmykube.model.result import Result
 
 _SIGNS = {
@@ -29,7 +30,7 @@ _SIGNS = {
     cls=Verb,
     epilog="""\b
 Examples:
-  ohmykube plan -f dev.yaml        what `up -f dev.yaml` would do, and what it would refuse
+  ohmykube plan -f dev.yaml    what `up -f dev.yaml` would do, or refuse
   ohmykube plan --workers 5
 """,
 )
@@ -47,9 +48,6 @@ def plan_command(session: Session, /, file: Path | None, **flags: Any) -> Result
     found, refused = steps(before, cluster, machines), refusals(before, cluster, made=session.made(folder))
     data = {"name": cluster.name, "steps": [asdict(step) for step in found]}
     nothing = f"{cluster.name} has all machines that are wished, and nothing in the wish has changed."
-    text = "\n".join(map(_line, found)) or nothing
+    lines = aligned([(f"{_SIGNS[step.action]} {step.what}", step.detail) for step in found], indent=0)
+    text = "\n".join(lines) or nothing
     return Result("plan", data, text=text, status="error" if refused else "ok", errors=tuple(refused))
-
-
-def _line(step: Step) -> str:
-    return f"{_SIGNS[step.action]} {step.what}  {step.detail}"

@@ -36,7 +36,7 @@ _NAMESPACES = {
 Examples:
   ohmykube status
   ohmykube status --name dev -o json
-  ohmykube status --watch              drawn anew every 2 seconds; Ctrl-C ends it
+  ohmykube status --watch              every 2 seconds, until Ctrl-C
   ohmykube status --watch 10 -o json   one object a line
 """,
 )

@@ -62,9 +62,8 @@ def _preset(session: Session, computer: Computer, provider: str) -> str:
         {"preset": preset.name, "machines": preset.words, "memory": _memory(preset, computer, provider)}
         for preset in PRESETS.values()
     ]
-    has = f"This computer has {computer.cores} CPUs and {human_bytes(computer.memory)} of memory; "
-    session.events(Event("note", "", f"{has}clusters get {human_bytes(computer.budget)} of it at most."))
-    session.events(Event("note", "", table(rows, ("preset", "machines", "memory"))))
+    has = f"Clusters get at most {human_bytes(computer.budget)} of the {human_bytes(computer.memory)} of memory here."
+    session.events(Event("note", "", f"\n{has}\n\n{table(rows, ('preset', 'machines', 'memory'))}\n"))
     choices = fitting or list(PRESETS)
     usual = "default" if "default" in choices else choices[0]
     answer: str = click.prompt("Preset", default=usual, type=click.Choice(choices), err=True)
