@@ -39,7 +39,7 @@ PRESETS = {
         Preset("tiny", "one node that does all", 1, 0),
         Preset("default", "one control plane, two workers", 1, 2),
         Preset("ha", "three control planes, two workers", 3, 2),
-        Preset("storage", "one control plane, three workers with a raw disk each, for Ceph", 1, 3, raw=20 * _GIB),
+        Preset("storage", "one control plane, three workers with disks for Ceph", 1, 3, raw=20 * _GIB),
     )
 }
 
