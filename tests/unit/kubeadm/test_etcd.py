@@ -72,7 +72,7 @@ def test_members_go_only_while_more_than_half_of_the_others_work(members, gone, 
         assert caught.value.code == "etcd.quorum"
         assert caught.value.message == f"without {', '.join(gone)}, etcd has {words}"
         assert caught.value.context["members"] == ", ".join(members)
-        assert "--force" in caught.value.hint
+        assert caught.value.hint == "start the other control planes first, or add one"
     assert fake.names() == members  # it only looks
 
 
@@ -80,6 +80,16 @@ def test_whoever_is_no_member_may_go_however_ill_the_others_are():
     fake = FakeEtcd("abc", dead="ab")
     refuse_loss(Etcd(fake.ask), ["worker-1"])
     assert "maintenance/status" not in fake.asked
+
+
+def test_one_that_has_not_begun_counts_neither_among_those_that_stay_where_it_goes_too():
+    fake = FakeEtcd("abcd", nameless="d", dead="d")
+    with pytest.raises(OhmykubeError, match="without c, etcd has 3 members, of which 1 work"):
+        refuse_loss(Etcd(FakeEtcd("abcd", nameless="d", dead="b").ask), ["worker-1", "c"])
+    refuse_loss(Etcd(fake.ask), ["c"], [address("d")], hint="--force")
+    with pytest.raises(OhmykubeError, match=r"without b, c, https://10\.0\.0\.4:2380, etcd has 1 members") as caught:
+        refuse_loss(Etcd(FakeEtcd("abcd", nameless="d", dead="a").ask), ["c", "b"], [address("d")], hint="or --force")
+    assert caught.value.hint.endswith("; or --force")
 
 
 def test_a_learner_has_no_vote_neither_when_it_goes_nor_when_it_stays():

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from ansible_collections.ohmykube.cluster.plugins.module_utils import etcd, moving
+from ansible_collections.ohmykube.cluster.plugins.module_utils import etcd, moving, tokens
 from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError
 from ansible_collections.ohmykube.cluster.plugins.module_utils.host import Completed
 from ansible_collections.ohmykube.cluster.plugins.module_utils.kubeadm import INITIALISED, KUBELET, MANIFESTS
@@ -157,6 +157,64 @@ def test_a_worker_gets_no_pods(node):
     assert not node.host.path(INITIALISED).exists()
 
 
+def no_node(name):
+    return Completed(1, "", f'Error from server (NotFound): nodes "{name}" not found')
+
+
+def test_one_whose_node_was_deleted_has_not_joined(finished):
+    told = {"version": "v1.36.4", "control_plane": True}
+    finished.on("get", "node", "cp2", say=no_node("cp2"))
+    seen = call(kubeadm_info, finished, **told, node="cp2")
+    assert (seen["joined"], seen["control_plane"]) == (False, True)
+    (asked,) = finished.called("kubectl")
+    assert "--kubeconfig=/etc/kubernetes/admin.conf" in asked  # its own API server may be alone
+    assert call(kubeadm_info, finished, **told)["joined"]  # nobody else has the cluster
+    assert call(kubeadm_info, finished, **{**told, "control_plane": False}, node="w1")["joined"]
+    assert len(finished.called("kubectl")) == 1
+
+
+def hang(call):
+    raise OhmykubeError("command.timeout", "kubectl get did not end")
+
+
+@pytest.mark.parametrize("answer", ["node/cp2", Completed(1, "", "connection refused"), no_node("cp3"), hang])
+def test_a_cluster_that_is_just_starting_has_forgotten_nobody(finished, answer):
+    finished.on("get", "node", say=answer)
+    told = {"version": "v1.36.4", "control_plane": True, "node": "cp2"}
+    assert call(kubeadm_info, finished, **told)["joined"]
+
+
+def test_what_is_known_of_it_counts_more_than_what_its_own_api_server_says(finished):
+    """Its member of etcd is out by then, and the kubelet of a control plane asks nobody else."""
+    finished.on("get", "node", say=Completed(1, "", "etcdserver: no leader"))
+    finished.on("show", SHARED, say=lambda _: json.dumps([{"ifname": "eth0"}] if not addresses(finished) else []))
+    again = {**JOIN, "unjoined": True, "shared_address": SHARED, "address": ELSEWHERE}
+    finished.write(moving.FLAGS, f"--node-ip={ELSEWHERE}")
+    assert call(kubeadm_join, finished, **again, check_mode=True)["changed"]
+    assert finished.calls == []
+    finished.on("kubeadm", "reset", say=lambda _: finished.host.path(KUBELET).unlink(missing_ok=True) or "")
+    assert call(kubeadm_join, finished, **again)["changed"]
+    done = [call[3] if "kubeadm" in call else call[0] for call in finished.calls if {"kubeadm", "delete"} & {*call}]
+    assert done == ["reset", "ip", "join"]  # kube-vip ends first, and kubeadm asks the others at the address
+    assert addresses(finished) == [["delete", f"{SHARED}/32", "dev", "eth0"]]
+    assert not finished.called("get")
+
+
+@pytest.mark.parametrize(("ill", "words"), [("", ""), ("c", "without b, etcd has 2 members, of which 1 work")])
+def test_one_joins_anew_only_where_etcd_can_do_without_it(finished, monkeypatch, ill, words):
+    fake = FakeEtcd("abc", dead=ill)
+    monkeypatch.setattr(etcd, "gateway", lambda _: fake.ask)
+    finished.write("/etc/kubernetes/manifests/etcd.yaml")
+    told = {**SEVERAL, "nodes": {"a": OWN, "b": address("b"), "w1": ""}, "unjoined": ["b", "w1"]}
+    if words:
+        with pytest.raises(OhmykubeError, match=words) as caught:
+            call(kubeadm_init, finished, **told)
+        assert caught.value.code == "etcd.quorum"
+    else:
+        assert call(kubeadm_init, finished, **told)["missing"] == ["a", "b", "w1"]
+    assert fake.names() == "abc"
+
+
 @pytest.mark.parametrize(("plane", "done", "joined"), [(True, False, False), (True, True, True), (False, False, True)])
 def test_a_control_plane_counts_as_joined_when_it_is_finished(node, plane, done, joined):
     node.on("images", "list", say="a:1\nb:1\n")
@@ -189,12 +247,17 @@ def test_new_control_planes_get_the_key_and_what_they_were_to_etcd_is_forgotten(
     monkeypatch.setattr(etcd, "gateway", lambda _: fake.ask)
     minting.write("/etc/kubernetes/manifests/etcd.yaml")
     new = {"b": "10.0.0.9", "x": address("d")}
+    order = []
+    monkeypatch.setattr(etcd, "forget", lambda *args, forget=etcd.forget: order.append("remove") or forget(*args))
+    monkeypatch.setattr(tokens, "mint", lambda kubectl, mint=tokens.mint: order.append("apply") or mint(kubectl))
+    minting.on("upload-certs", say=lambda _: order.append("upload-certs") or "")
     told = call(kubeadm_token, minting, control_planes=new, unjoined=["b"], version="v1.36.4")
     assert told["changed"]
     assert told["token"]
     assert len(told["certificate_key"]) == 64
     assert fake.names() == "ac"
     assert minting.called("upload-certs")
+    assert order == ["upload-certs", "apply", "remove"]  # whoever leaves may be the one that answers
     again = call(kubeadm_token, minting, control_planes=new, version="v1.36.4")
     assert not again["changed"]
     assert again["certificate_key"] != told["certificate_key"]

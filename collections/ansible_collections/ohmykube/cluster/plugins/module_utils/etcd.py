@@ -76,22 +76,21 @@ def runs_here(host: Host) -> bool:
 
 def forget(etcd: Etcd, names: Sequence[str], addresses: Collection[str] = ()) -> list[str]:
     """Take members out: by the name of their node, or, before they had one, by their address. Who they were."""
-    urls = {f"https://{address}:2380" for address in addresses if address}
-    gone = [
-        member
-        for member in etcd.members()
-        if member.name in names or (not member.name and urls.intersection(member.peer_urls))
-    ]
+    gone = _meant(etcd.members(), names, addresses)
     for member in gone:
         etcd.remove(member)
-    return [member.name or ", ".join(member.peer_urls) for member in gone]
+    return [_called(member) for member in gone]
 
 
-def refuse_loss(etcd: Etcd, names: Sequence[str]) -> None:
-    """Raise OhmykubeError `etcd.quorum` where those that stay would not be enough to decide anything."""
+def refuse_loss(etcd: Etcd, names: Sequence[str], addresses: Collection[str] = (), *, hint: str = "") -> None:
+    """Raise OhmykubeError `etcd.quorum` where those that stay would not be enough to decide anything.
+
+    hint: a way out besides those that there always are.
+    """
     members = [member for member in etcd.members() if not member.learner]
-    staying = [member for member in members if member.name not in names]
-    if len(staying) == len(members):
+    gone = _meant(members, names, addresses)
+    staying = [member for member in members if member not in gone]
+    if not gone:
         return
     with ThreadPoolExecutor(len(staying) or 1) as pool:
         living = sum(pool.map(etcd.healthy, staying))
@@ -99,10 +98,19 @@ def refuse_loss(etcd: Etcd, names: Sequence[str]) -> None:
     if living < enough:
         raise OhmykubeError(
             "etcd.quorum",
-            f"without {', '.join(names)}, etcd has {len(staying)} members, of which {living} work; it needs {enough}",
-            hint="start the other control planes first, or add one; --force removes it all the same",
+            f"without {', '.join(map(_called, gone))}, etcd has {len(staying)} members, of which {living} work; it needs {enough}",
+            hint="start the other control planes first, or add one" + (f"; {hint}" if hint else ""),
             context={"members": ", ".join(member.name for member in members)},
         )
+
+
+def _called(member: Member) -> str:
+    return member.name or ", ".join(member.peer_urls)
+
+
+def _meant(members: Sequence[Member], names: Sequence[str], addresses: Collection[str]) -> list[Member]:
+    urls = {f"https://{address}:2380" for address in addresses if address}
+    return [each for each in members if each.name in names or (not each.name and urls.intersection(each.peer_urls))]
 
 
 def _member(item: Mapping[str, Any]) -> Member:

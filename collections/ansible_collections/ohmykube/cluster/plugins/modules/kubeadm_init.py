@@ -45,8 +45,9 @@ options:
     default: {}
   unjoined:
     description:
-      - Those of O(nodes) whose machines have no identity (M(ohmykube.cluster.kubeadm_info)). The API server calls a
-        node Ready for most of a minute after its machine was made anew.
+      - Those of O(nodes), without this one, that have not joined (M(ohmykube.cluster.kubeadm_info)). The API server
+        calls a node Ready for most of a minute after its machine was made anew.
+      - They are to leave etcd before they join. Where too few of its members work for that, it is an error.
     type: list
     elements: str
     default: []
@@ -87,8 +88,7 @@ missing:
 import platform
 from typing import Any
 
-from ansible_collections.ohmykube.cluster.plugins.module_utils import control_planes, moving, tokens
-from ansible_collections.ohmykube.cluster.plugins.module_utils.etcd import Etcd
+from ansible_collections.ohmykube.cluster.plugins.module_utils import control_planes, etcd, moving, tokens
 from ansible_collections.ohmykube.cluster.plugins.module_utils.host import Host
 from ansible_collections.ohmykube.cluster.plugins.module_utils.kubeadm import Kubeadm, Setup
 from ansible_collections.ohmykube.cluster.plugins.module_utils.kubectl import Kubectl
@@ -126,9 +126,12 @@ def run(options: dict[str, Any], host: Host, *, check_mode: bool) -> dict[str, A
         moving.move_control_plane(host, kubeadm, options["config"], old, address)
     changed = _init(kubeadm, options) if not made else _keep(kubeadm, options)
     if old:
-        moving.tell_cluster(kubeadm, Etcd(), old, address)
+        moving.tell_cluster(kubeadm, etcd.Etcd(), old, address)
         named = (name for name, seen in options["nodes"].items() if seen == address.partition(",")[0])
         moving.settle(host, Kubectl(host), next(named, platform.node()), address)
+    if made and options["unjoined"] and etcd.runs_here(host):
+        there = [options["nodes"].get(name, "") for name in options["unjoined"]]
+        etcd.refuse_loss(etcd.Etcd(etcd.gateway(host)), options["unjoined"], there)
     missing = tokens.missing_nodes(Kubectl(host), options["nodes"], options["unjoined"])
     return {"changed": bool(old) or changed, "missing": missing}
 

@@ -30,6 +30,16 @@ options:
     description: Whether it joins as a control plane.
     type: bool
     default: false
+  unjoined:
+    description:
+      - Whether it is known already that it must join (M(ohmykube.cluster.kubeadm_info)). What its own API server says
+        counts for nothing then, for its member of etcd is taken out (M(ohmykube.cluster.kubeadm_token)).
+    type: bool
+    default: false
+  shared_address:
+    description: An address that the control planes share, which one that joins must not hold.
+    type: str
+    default: ""
   timeout:
     description: Seconds that C(kubeadm join) may take.
     type: int
@@ -57,7 +67,7 @@ RETURN = r""" # """
 
 from typing import Any
 
-from ansible_collections.ohmykube.cluster.plugins.module_utils import moving
+from ansible_collections.ohmykube.cluster.plugins.module_utils import control_planes, moving
 from ansible_collections.ohmykube.cluster.plugins.module_utils.host import Host
 from ansible_collections.ohmykube.cluster.plugins.module_utils.kubeadm import KUBELET, Kubeadm, Setup
 from ansible_collections.ohmykube.cluster.plugins.module_utils.kubectl import Kubectl
@@ -70,6 +80,8 @@ ARGUMENTS = {
     "patches": {"type": "dict", "default": {}},
     "control_plane": {"type": "bool", "default": False},
     "static_pods": {"type": "dict", "default": {}},
+    "unjoined": {"type": "bool", "default": False},
+    "shared_address": {"type": "str", "default": ""},
     "ignore_preflight": {"type": "list", "elements": "str", "default": []},
     "timeout": {"type": "int", "default": 180},
 }
@@ -79,13 +91,16 @@ REACH_TIMEOUT = 30  # seconds that the API server may take to say whether it kno
 def run(options: dict[str, Any], host: Host, *, check_mode: bool) -> dict[str, Any]:
     kubeadm, plane = Kubeadm(host, options["ignore_preflight"]), options["control_plane"]
     old = moving.old_address(host, options["address"])
-    if old and plane and kubeadm.initialised():
+    needed, placed = options["unjoined"], False
+    if old and plane and kubeadm.initialised() and not needed:
         moving.refuse_several([options["node"]], old, options["address"])
     if old and not check_mode:
         moving.move_worker(host, old, options["address"])
-    needed = kubeadm.needs_join(options["node"], control_plane=plane, timeout=REACH_TIMEOUT)
-    placed = False
+    needed = needed or kubeadm.needs_join(options["node"], control_plane=plane, timeout=REACH_TIMEOUT)
     if needed and not check_mode:
+        if plane and options["shared_address"]:
+            kubeadm.wipe()
+            control_planes.let_go(host, options["shared_address"])
         setup = Setup(options["config"], options["patches"], options["static_pods"], plane)
         kubeadm.join(setup, timeout=options["timeout"])
     elif plane and not needed:

@@ -1,0 +1,48 @@
+"""Who is taken for what by the role kubeadm, from what the modules have seen on each machine."""
+
+import pytest
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
+
+from ohmykube import COLLECTIONS
+
+ROLE = COLLECTIONS / "ansible_collections/ohmykube/cluster/roles/kubeadm"
+BARE, GOOD, FORGOTTEN = (False, False), (True, True), (True, False)
+
+
+def values(planes, *names):
+    """planes: (finished, joined) of each by its letter; None for one that nobody has looked at."""
+    role = DataLoader().load_from_file(str(ROLE / "vars/main.yml"), trusted_as_template=True)
+    seen = {}
+    for number, (name, told) in enumerate(planes.items()):
+        seen[name] = {"inventory_hostname": name, "kubeadm_node_address": f"10.0.0.{number}"}
+        if told:
+            seen[name]["__kubeadm_info"] = {"control_plane": told[0], "joined": told[1]}
+    groups = {"all": list(planes), "control_plane": list(planes)}
+    known = {**role, "groups": groups, "hostvars": seen, "kubeadm_control_plane_group": "control_plane"}
+    templar = Templar(DataLoader(), variables={**known, "inventory_hostname": next(iter(planes))})
+    return [templar.template(trust_as_template(f"{{{{ __kubeadm_{name} }}}}")) for name in names]
+
+
+@pytest.mark.parametrize(
+    ("planes", "first"),
+    [
+        ({"a": BARE, "b": BARE}, "a"),
+        ({"a": GOOD, "b": BARE}, "a"),
+        ({"a": BARE, "b": GOOD, "c": GOOD}, "b"),
+        ({"a": FORGOTTEN, "b": GOOD, "c": GOOD}, "b"),
+        ({"a": None, "b": FORGOTTEN}, "b"),
+        ({"a": None, "b": None}, "a"),
+        ({"a": BARE, "b": FORGOTTEN, "c": FORGOTTEN}, "b"),
+    ],
+)
+def test_the_cluster_is_where_it_is_known_to_be(planes, first):
+    assert values(planes, "first") == [first]
+
+
+def test_those_that_the_cluster_does_not_know_are_new_to_it_but_for_the_one_that_makes_it():
+    assert values({"a": FORGOTTEN, "b": GOOD, "c": BARE}, "new_planes", "unjoined") == [
+        {"a": "10.0.0.0", "c": "10.0.0.2"},
+        ["a", "c"],
+    ]
+    assert values({"a": BARE, "b": BARE}, "new_planes") == [{"b": "10.0.0.1"}]
