@@ -11,6 +11,7 @@ from ohmykube.cli.wiring import Session
 from ohmykube.cli.wish import given_flags, wish
 from ohmykube.model.plan import Step, refusals, steps
 from ohmykube.model.result import Result
+from ohmykube.model.validate import warnings
 
 _SIGNS = {
     "create": "+",
@@ -45,9 +46,10 @@ def plan_command(session: Session, /, file: Path | None, **flags: Any) -> Result
     before = session.stored(folder) if folder.exists() else None
     machines = session.provider(cluster, folder).machines()
     found, refused = steps(before, cluster, machines), refusals(before, cluster, made=session.made(folder))
-    data = {"name": cluster.name, "steps": [asdict(step) for step in found]}
+    doubts = warnings(cluster)
+    data = {"name": cluster.name, "steps": [asdict(step) for step in found], "warnings": doubts}
     nothing = f"{cluster.name} has all machines that are wished, and nothing in the wish has changed."
-    text = "\n".join(map(_line, found)) or nothing
+    text = "\n".join([*(map(_line, found) if found else [nothing]), *(f"warning: {words}" for words in doubts)])
     return Result("plan", data, text=text, status="error" if refused else "ok", errors=tuple(refused))
 
 
