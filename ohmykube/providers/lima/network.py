@@ -99,7 +99,8 @@ class Network:
             words = said.decode(errors="replace").strip()  # none where it does not run
             raise OhmykubeError(
                 "lima.forward",
-                f"the network {self.name} does not lead 127.0.0.1:{local} to {remote}" + (f": {words}" if words else ""),
+                f"the network {self.name} does not lead 127.0.0.1:{local} to {remote}"
+                + (f": {words}" if words else ""),
                 hint="`ohmykube start` starts the network with its machines",
             )
         return local

@@ -7,7 +7,7 @@ import pytest
 from ansible_collections.ohmykube.cluster.plugins.module_utils import etcd, moving, tokens
 from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError
 from ansible_collections.ohmykube.cluster.plugins.module_utils.host import Completed
-from ansible_collections.ohmykube.cluster.plugins.module_utils.kubeadm import INITIALISED, KUBELET, MANIFESTS
+from ansible_collections.ohmykube.cluster.plugins.module_utils.kubeadm import INITIALISED, KUBELET
 from ansible_collections.ohmykube.cluster.plugins.modules import (
     kube_nodes,
     kube_remove,
@@ -19,40 +19,7 @@ from ansible_collections.ohmykube.cluster.plugins.modules import (
 
 from tests.unit.cache.proxy import authority
 from tests.unit.kubeadm.etcds import FakeEtcd, address
-from tests.unit.kubeadm.node import Node
-
-SHARED, OWN, ELSEWHERE = "10.0.0.254", "10.0.0.2", "10.0.0.31"
-VIP = f"{MANIFESTS}/kube-vip.yaml"
-PODS = {"kube-vip.yaml": "kind: Pod"}
-SEVERAL = {"config": "kind: x", "address": OWN, "static_pods": PODS, "shared_address": SHARED, "timeout": 9}
-NOTHING = {"items": []}
-
-
-@pytest.fixture
-def node(tmp_path):
-    made = Node(tmp_path / "node")
-    made.on("show", OWN, say=json.dumps([{"ifname": "eth0"}]))
-    return made.on("get", "nodes", say=json.dumps(NOTHING))
-
-
-@pytest.fixture
-def finished(node):
-    """A control plane that has been one for long."""
-    node.write(INITIALISED)
-    node.write(KUBELET)
-    proxy = {"metadata": {"name": "kube-proxy"}, "spec": {"template": {"spec": {"hostNetwork": True}}}}
-    node.on("get", "daemonsets", "--namespace=kube-system", say=json.dumps({"items": [proxy]}))
-    return node
-
-
-def call(module, node, /, *, check_mode=False, **given):
-    defaults = {name: option.get("default") for name, option in module.ARGUMENTS.items()}
-    return module.run({**defaults, **given}, node.host, check_mode=check_mode)
-
-
-def addresses(node):
-    """What was done to them."""
-    return [call[2:] for call in node.called("ip", "address") if "show" not in call]
+from tests.unit.kubeadm.planes import ELSEWHERE, JOIN, OWN, SEVERAL, SHARED, VIP, addresses, call
 
 
 def test_the_first_control_plane_holds_the_address_until_its_pod_does(node):
@@ -109,22 +76,6 @@ def test_pods_start_anew_only_when_the_api_server_answers_at_its_new_address(fin
     assert not finished.called("rollout")
 
 
-@pytest.mark.parametrize("check_mode", [False, True])
-def test_a_control_plane_of_several_that_has_moved_is_left_as_it_is(finished, check_mode):
-    finished.write(moving.FLAGS, f"--node-ip={OWN}")
-    moved = {**SEVERAL, "address": ELSEWHERE}
-    for module, more in ((kubeadm_init, {"others": ["cp2"]}), (kubeadm_join, {"control_plane": True, "node": "cp1"})):
-        told = {key: value for key, value in {**moved, **more}.items() if key in module.ARGUMENTS}
-        with pytest.raises(OhmykubeError) as caught:
-            call(module, finished, **told, check_mode=check_mode)
-        assert caught.value.code == "kubeadm.moved"
-    assert finished.host.read(moving.FLAGS) == f"--node-ip={OWN}"
-    assert finished.calls == []
-
-
-JOIN = {"config": "kind: x", "node": "cp2", "control_plane": True, "static_pods": PODS}
-
-
 def test_half_a_control_plane_that_has_moved_joins_where_it_is_now(node):
     node.write(moving.FLAGS, f"--node-ip={OWN}")
     node.write(KUBELET)
@@ -157,64 +108,6 @@ def test_a_worker_gets_no_pods(node):
     assert not node.host.path(INITIALISED).exists()
 
 
-def no_node(name):
-    return Completed(1, "", f'Error from server (NotFound): nodes "{name}" not found')
-
-
-def test_one_whose_node_was_deleted_has_not_joined(finished):
-    told = {"version": "v1.36.4", "control_plane": True}
-    finished.on("get", "node", "cp2", say=no_node("cp2"))
-    seen = call(kubeadm_info, finished, **told, node="cp2")
-    assert (seen["joined"], seen["control_plane"]) == (False, True)
-    (asked,) = finished.called("kubectl")
-    assert "--kubeconfig=/etc/kubernetes/admin.conf" in asked  # its own API server may be alone
-    assert call(kubeadm_info, finished, **told)["joined"]  # nobody else has the cluster
-    assert call(kubeadm_info, finished, **{**told, "control_plane": False}, node="w1")["joined"]
-    assert len(finished.called("kubectl")) == 1
-
-
-def hang(call):
-    raise OhmykubeError("command.timeout", "kubectl get did not end")
-
-
-@pytest.mark.parametrize("answer", ["node/cp2", Completed(1, "", "connection refused"), no_node("cp3"), hang])
-def test_a_cluster_that_is_just_starting_has_forgotten_nobody(finished, answer):
-    finished.on("get", "node", say=answer)
-    told = {"version": "v1.36.4", "control_plane": True, "node": "cp2"}
-    assert call(kubeadm_info, finished, **told)["joined"]
-
-
-def test_what_is_known_of_it_counts_more_than_what_its_own_api_server_says(finished):
-    """Its member of etcd is out by then, and the kubelet of a control plane asks nobody else."""
-    finished.on("get", "node", say=Completed(1, "", "etcdserver: no leader"))
-    finished.on("show", SHARED, say=lambda _: json.dumps([{"ifname": "eth0"}] if not addresses(finished) else []))
-    again = {**JOIN, "unjoined": True, "shared_address": SHARED, "address": ELSEWHERE}
-    finished.write(moving.FLAGS, f"--node-ip={ELSEWHERE}")
-    assert call(kubeadm_join, finished, **again, check_mode=True)["changed"]
-    assert finished.calls == []
-    finished.on("kubeadm", "reset", say=lambda _: finished.host.path(KUBELET).unlink(missing_ok=True) or "")
-    assert call(kubeadm_join, finished, **again)["changed"]
-    done = [call[3] if "kubeadm" in call else call[0] for call in finished.calls if {"kubeadm", "delete"} & {*call}]
-    assert done == ["reset", "ip", "join"]  # kube-vip ends first, and kubeadm asks the others at the address
-    assert addresses(finished) == [["delete", f"{SHARED}/32", "dev", "eth0"]]
-    assert not finished.called("get")
-
-
-@pytest.mark.parametrize(("ill", "words"), [("", ""), ("c", "without b, etcd has 2 members, of which 1 work")])
-def test_one_joins_anew_only_where_etcd_can_do_without_it(finished, monkeypatch, ill, words):
-    fake = FakeEtcd("abc", dead=ill)
-    monkeypatch.setattr(etcd, "gateway", lambda _: fake.ask)
-    finished.write("/etc/kubernetes/manifests/etcd.yaml")
-    told = {**SEVERAL, "nodes": {"a": OWN, "b": address("b"), "w1": ""}, "unjoined": ["b", "w1"]}
-    if words:
-        with pytest.raises(OhmykubeError, match=words) as caught:
-            call(kubeadm_init, finished, **told)
-        assert caught.value.code == "etcd.quorum"
-    else:
-        assert call(kubeadm_init, finished, **told)["missing"] == ["a", "b", "w1"]
-    assert fake.names() == "abc"
-
-
 @pytest.mark.parametrize(("plane", "done", "joined"), [(True, False, False), (True, True, True), (False, False, True)])
 def test_a_control_plane_counts_as_joined_when_it_is_finished(node, plane, done, joined):
     node.on("images", "list", say="a:1\nb:1\n")
@@ -223,7 +116,7 @@ def test_a_control_plane_counts_as_joined_when_it_is_finished(node, plane, done,
     node.write(KUBELET)
     if done:
         node.write(INITIALISED)
-    seen = {"changed": False, "joined": joined, "control_plane": done}
+    seen = {"changed": False, "joined": joined, "control_plane": done, "moved": False}
     assert call(kubeadm_info, node, **told) == {**seen, "images": ["a:1", "b:1"]}
     assert call(kubeadm_info, node, **told, check_mode=True) == {**seen, "images": []}
 

@@ -7,17 +7,17 @@ from ansible.template import Templar, trust_as_template
 from ohmykube import COLLECTIONS
 
 ROLE = COLLECTIONS / "ansible_collections/ohmykube/cluster/roles/kubeadm"
-BARE, GOOD, FORGOTTEN = (False, False), (True, True), (True, False)
+BARE, GOOD, FORGOTTEN, MOVED = (False, False), (True, True), (True, False), (True, True, True)
 
 
 def values(planes, *names):
-    """planes: (finished, joined) of each by its letter; None for one that nobody has looked at."""
+    """planes: (finished, joined, moved) of each by its letter; None for one that nobody has looked at."""
     role = DataLoader().load_from_file(str(ROLE / "vars/main.yml"), trusted_as_template=True)
     seen = {}
     for number, (name, told) in enumerate(planes.items()):
         seen[name] = {"inventory_hostname": name, "kubeadm_node_address": f"10.0.0.{number}"}
         if told:
-            seen[name]["__kubeadm_info"] = {"control_plane": told[0], "joined": told[1]}
+            seen[name]["__kubeadm_info"] = {"control_plane": told[0], "joined": told[1], "moved": told == MOVED}
     groups = {"all": list(planes), "control_plane": list(planes)}
     known = {**role, "groups": groups, "hostvars": seen, "kubeadm_control_plane_group": "control_plane"}
     templar = Templar(DataLoader(), variables={**known, "inventory_hostname": next(iter(planes))})
@@ -32,6 +32,9 @@ def values(planes, *names):
         ({"a": BARE, "b": GOOD, "c": GOOD}, "b"),
         ({"a": FORGOTTEN, "b": GOOD, "c": GOOD}, "b"),
         ({"a": None, "b": FORGOTTEN}, "b"),
+        ({"a": MOVED, "b": GOOD, "c": FORGOTTEN}, "b"),
+        ({"a": FORGOTTEN, "b": MOVED}, "b"),
+        ({"a": MOVED, "b": BARE, "c": BARE}, "a"),
         ({"a": None, "b": None}, "a"),
         ({"a": BARE, "b": FORGOTTEN, "c": FORGOTTEN}, "b"),
     ],
@@ -46,3 +49,22 @@ def test_those_that_the_cluster_does_not_know_are_new_to_it_but_for_the_one_that
         ["a", "c"],
     ]
     assert values({"a": BARE, "b": BARE}, "new_planes") == [{"b": "10.0.0.1"}]
+
+
+@pytest.mark.parametrize(
+    ("planes", "members", "moved"),
+    [
+        ({"a": MOVED, "b": BARE, "c": None}, ["a", "c"], ["a"]),
+        ({"a": GOOD, "b": FORGOTTEN, "c": MOVED}, ["a", "b", "c"], ["c"]),
+        ({"a": BARE, "b": BARE}, [], []),
+    ],
+)
+def test_those_that_have_the_cluster_or_may_have_it_are_its_members(planes, members, moved):
+    found = values(planes, "members", "moved")
+    assert [sorted(names) for names in found] == [members, moved]
+
+
+def test_one_that_has_moved_is_told_where_the_others_are():
+    (task,) = DataLoader().load_from_file(str(ROLE / "tasks/join.yml"), trusted_as_template=True)
+    others = task["ohmykube.cluster.kubeadm_join"]["others"].removeprefix("{{ __kubeadm_").removesuffix(" }}")
+    assert sorted(values({"a": MOVED, "b": GOOD, "c": BARE, "d": None}, others)[0]) == ["10.0.0.1", "10.0.0.3"]

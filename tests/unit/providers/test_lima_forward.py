@@ -116,7 +116,9 @@ def test_a_port_that_a_machine_has_or_that_is_taken_is_left_alone(network: Netwo
 
 def test_a_daemon_that_refuses_is_an_error_that_says_where_to_and_why(network: Network, daemon: Daemon) -> None:
     daemon.refuses = "proxy already running\n"
-    with pytest.raises(OhmykubeError, match=rf"does not lead 127\.0\.0\.1:\d+ to {SHARED}:6443: proxy already running$") as caught:
+    with pytest.raises(
+        OhmykubeError, match=rf"does not lead 127\.0\.0\.1:\d+ to {SHARED}:6443: proxy already running$"
+    ) as caught:
         network.forward(SHARED, 6443, ())
     assert caught.value.code == "lima.forward"
     assert "ohmykube start" in caught.value.hint
