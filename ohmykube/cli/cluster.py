@@ -12,6 +12,7 @@ from ohmykube.cli.output import aligned
 from ohmykube.cli.wiring import Session, user_kubeconfig
 from ohmykube.cli.wish import given_flags, wish
 from ohmykube.model.result import Result
+from ohmykube.model.validate import warnings
 from ohmykube.phases.base import execute
 from ohmykube.plans import DOWN, UP
 
@@ -64,12 +65,14 @@ def up_command(
         "provider": cluster.spec.provider,
         "kubeconfig": str(folder.kubeconfig),
         "nodes": [record["name"] for record in context.state.as_data()["machines"]],
+        "warnings": warnings(cluster),
     }
     first = "is ready" if context.changed else "is as it should be: nothing changed"
     text = "\n".join(
         [
             f"Cluster {cluster.name} {first}. Kubernetes {cluster.spec.kubernetes_version}, {len(nodes)} nodes:",
             *aligned(nodes),
+            *(f"warning: {words}" for words in warnings(cluster)),
             f"export KUBECONFIG={folder.kubeconfig}",
         ]
     )

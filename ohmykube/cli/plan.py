@@ -12,6 +12,7 @@ from ohmykube.cli.wiring import Session
 from ohmykube.cli.wish import given_flags, wish
 from ohmykube.model.plan import refusals, steps
 from ohmykube.model.result import Result
+from ohmykube.model.validate import warnings
 
 _SIGNS = {
     "create": "+",
@@ -46,8 +47,9 @@ def plan_command(session: Session, /, file: Path | None, **flags: Any) -> Result
     before = session.stored(folder) if folder.exists() else None
     machines = session.provider(cluster, folder).machines()
     found, refused = steps(before, cluster, machines), refusals(before, cluster, made=session.made(folder))
-    data = {"name": cluster.name, "steps": [asdict(step) for step in found]}
+    doubts = warnings(cluster)
+    data = {"name": cluster.name, "steps": [asdict(step) for step in found], "warnings": doubts}
     nothing = f"{cluster.name} has all machines that are wished, and nothing in the wish has changed."
     lines = aligned([(f"{_SIGNS[step.action]} {step.what}", step.detail) for step in found], indent=0)
-    text = "\n".join(lines) or nothing
+    text = "\n".join([*(lines or [nothing]), *(f"warning: {words}" for words in doubts)])
     return Result("plan", data, text=text, status="error" if refused else "ok", errors=tuple(refused))

@@ -16,6 +16,7 @@ from ohmykube.cli.wiring import Session
 from ohmykube.model.machines import MachineSpec
 from ohmykube.model.result import Result
 from ohmykube.model.spec import Cluster
+from ohmykube.model.validate import warnings
 from ohmykube.overview import Overview
 from ohmykube.store.home import ClusterFolder
 
@@ -93,6 +94,7 @@ def _status(session: Session, folder: ClusterFolder) -> Result:
         # the API server's word lags
         "ready": all(row["node"] == "Ready" and row["machine"] == "running" for row in rows),
         "problem": seen.problem,
+        "warnings": warnings(cluster),
         "nodes": rows,
         "addons": [] if seen.problem else _addons(cluster, seen.said["workloads"]),
         **_access(folder, seen),

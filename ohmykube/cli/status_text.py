@@ -27,6 +27,7 @@ def _problems(data: _Data) -> Iterator[str]:
     if data["problem"]:
         yield click.style(data["problem"], fg="red")
     yield from (click.style(f"{row['name']}: {row['detail']}", fg="red") for row in data["nodes"] if row["detail"])
+    yield from (click.style(words, fg="yellow") for words in data["warnings"])
 
 
 def _nodes(data: _Data, width: int) -> str:

@@ -10,6 +10,7 @@ from ohmykube.errors import OhmykubeError, raise_all
 from ohmykube.model.document import nearest
 from ohmykube.model.machines import Role, wanted
 from ohmykube.model.spec import Cluster, Group, WorkerGroup
+from ohmykube.model.validate import even
 
 DEFAULT_GROUP = "worker"
 Member = TypeVar("Member", bound=Group)
@@ -32,7 +33,7 @@ def add(cluster: Cluster, addition: Addition) -> Cluster:
     """The wish with these nodes too. Numbers of nodes that were deleted are used again.
 
     Raises OhmykubeError `group.differs` where a group of that name exists and is not as asked for, `spec.invalid`,
-    `node.static`.
+    `node.static`. What was an even number of control planes is to become an odd one.
     """
     if cluster.spec.provider == "static":
         raise OhmykubeError(
@@ -42,7 +43,11 @@ def add(cluster: Cluster, addition: Addition) -> Cluster:
             exit_code=2,
         )
     if addition.role == "control-plane":
-        return _with_spec(cluster, control_plane=_grown(cluster, cluster.spec.control_plane, addition))
+        grown = _grown(cluster, cluster.spec.control_plane, addition)
+        if grown.count % 2 == 0:
+            hint = f"{grown.count - 1} or {grown.count + 1} is what you want"
+            raise OhmykubeError("spec.invalid", f"--count: {even(grown.count)}", hint=hint, exit_code=2)
+        return _with_spec(cluster, control_plane=grown)
     groups = list(cluster.spec.workers)
     names = [group.name for group in groups]
     if addition.group not in names:

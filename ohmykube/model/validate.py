@@ -6,6 +6,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from ohmykube.model import storage
 from ohmykube.model.document import Path
+from ohmykube.model.machines import wanted
 from ohmykube.model.parts import parts
 from ohmykube.model.problem import Problem
 from ohmykube.model.quantity import format_bytes
@@ -34,6 +35,22 @@ def check(cluster: Cluster, supported_versions: tuple[str, ...]) -> list[Problem
     ]
 
 
+def warnings(cluster: Cluster) -> list[str]:
+    """What may be, and nobody wants to stay so: an even number of control planes, one of an odd number being gone."""
+    many = sum(machine.role == "control-plane" for machine in wanted(cluster))
+    if many % 2:
+        return []
+    one_more = f"add one (`ohmykube add --role control-plane --name {cluster.name}`)"
+    if cluster.spec.provider == "static":
+        one_more = "add one to spec.hosts"
+    return [f"{even(many)}; {one_more}, or delete one"]
+
+
+def even(many: int) -> str:
+    """Why nobody wants so many control planes."""
+    return f"{many} control planes bear the loss of no more of them than {many - 1}: etcd needs more than half"
+
+
 def _version(cluster: Cluster, supported: tuple[str, ...]) -> Iterator[Problem]:
     version = cluster.spec.kubernetes_version
     if version not in supported:
@@ -54,8 +71,7 @@ def _sizes(cluster: Cluster) -> Iterator[Problem]:
         return
     many = spec.control_plane.count
     if many % 2 == 0 and not spec.control_plane.absent:  # one of an odd number may have been deleted
-        words = f"{many} control planes bear the loss of no more of them than {many - 1}: etcd needs more than half"
-        yield Problem((*plane, "count"), words, f"{many - 1} or {many + 1} is what you want")
+        yield Problem((*plane, "count"), even(many), f"{many - 1} or {many + 1} is what you want")
     if spec.control_plane.cpu < CONTROL_PLANE_CPU:
         yield Problem((*plane, "cpu"), f"kubeadm needs {CONTROL_PLANE_CPU} CPUs on a control plane")
     if spec.control_plane.memory < CONTROL_PLANE_MEMORY:

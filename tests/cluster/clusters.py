@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -156,3 +157,13 @@ def environment(home: Path, scratch: Path) -> dict[str, str]:
         "TMPDIR": str(scratch),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
+
+
+def swap_addresses(folder: Path, machines: Mapping[str, str]) -> None:
+    """Of two machines of a cluster, as a DHCP server might do while they are off. machines: address by name."""
+    one, other = machines.values()
+    files = [folder / "machines/network.json", folder / "ssh/known_hosts"]
+    files += [folder / "machines" / name / "machine.json" for name in machines]
+    for file in files:
+        found = re.sub(rf"\b{re.escape(one)}\b", "\0", file.read_text())
+        file.write_text(re.sub(rf"\b{re.escape(other)}\b", one, found).replace("\0", other))

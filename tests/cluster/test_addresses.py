@@ -1,10 +1,8 @@
 """Machines that come back with other addresses are the same cluster after `start`."""
 
-from pathlib import Path
-
 import pytest
 
-from tests.cluster.clusters import Bundle, CommandLine
+from tests.cluster.clusters import Bundle, CommandLine, swap_addresses
 
 pytestmark = pytest.mark.cluster
 
@@ -21,7 +19,7 @@ def test_addresses_that_changed_are_put_right(ohmykube: CommandLine, bundle: Bun
         kept = bundle.kubectl(folder / "kubeconfig", "create", "configmap", "kept", "--from-literal=a=b")
         assert "created" in kept
         ohmykube.data("stop", "--name", NAME)
-        _swap(folder, before[PLANE], before[WORKER])
+        swap_addresses(folder, before)
 
         ohmykube.data("start", "--name", NAME, "--offline")
         after = _addresses(ohmykube)
@@ -47,11 +45,3 @@ def _addresses(ohmykube: CommandLine) -> dict[str, str]:
     status = ohmykube.data("status", "--name", NAME)
     assert status["ready"], status
     return {node["name"]: node["address"] for node in status["nodes"]}
-
-
-def _swap(folder: Path, one: str, other: str) -> None:
-    """As a DHCP server might do while machines are off."""
-    files = [folder / "machines/network.json", folder / "ssh/known_hosts"]
-    files += [folder / "machines" / name / "machine.json" for name in (PLANE, WORKER)]
-    for file in files:
-        file.write_text(file.read_text().replace(one, "\0").replace(other, one).replace("\0", other))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.cluster import computer
-from tests.cluster.clusters import Bundle, CommandLine
+from tests.cluster.clusters import Bundle, CommandLine, swap_addresses
 
 pytestmark = pytest.mark.cluster
 
@@ -48,6 +48,17 @@ class Many:
         status = [node for node in self("status")["nodes"] if node["role"] == "control-plane"]
         assert all(node["node"] == "Ready" and node["machine"] == "running" for node in status), status
         return {node["name"].removeprefix(f"{NAME}-") for node in status}
+
+    def addresses(self) -> dict[str, str]:
+        """Where all nodes are, as the API server knows them."""
+        listed = json.loads(self.kubectl("get", "nodes", "--output=json"))["items"]
+        assert self("status")["ready"]
+        return {
+            node["metadata"]["name"]: entry["address"]
+            for node in listed
+            for entry in node["status"]["addresses"]
+            if entry["type"] == "InternalIP"
+        }
 
     def members(self, on: str) -> set[str]:
         """etcd's members that vote."""
@@ -111,6 +122,59 @@ def test_the_endpoint_survives_its_machine_and_a_lost_control_plane_is_replaced(
     many.ohmykube.smoke(NAME)
     again = many("up", "--workers", "1", *many.bundle.flags)
     assert not again["changed"]
+
+
+def test_control_planes_whose_nodes_somebody_deleted_join_anew_with_one_up(many: Many) -> None:
+    """The one that holds the endpoint, and the one on which the cluster was made."""
+    many("add", "--role", "control-plane", "--count", "2", "--offline")
+    for lost in dict.fromkeys((many.holder(), _names()[0])):
+        assert "deleted" in many.kubectl("delete", "node", lost)
+        assert not many("status")["ready"]
+        assert many("up", "--workers", "1", *many.bundle.flags)["changed"]
+        assert many.planes() == {"control-plane-1", "control-plane-2", "control-plane-3"}
+        assert many.members(on=lost) == many.planes()
+    many.ohmykube.smoke(NAME)
+    assert not many("up", "--workers", "1", *many.bundle.flags)["changed"]
+
+
+def test_a_control_plane_that_comes_back_elsewhere_is_put_right_while_most_are_where_they_were(many: Many) -> None:
+    many("add", "--role", "control-plane", "--count", "2", "--offline")
+    first, second, _ = _names()
+    folder = many.ohmykube.home / "clusters" / NAME
+    many.kubectl("create", "configmap", "kept", "--from-literal=a=b")
+    before = many.addresses()
+
+    # Two of three: nothing is touched, and with their old addresses they are as before.
+    many("stop")
+    swap_addresses(folder, {name: before[name] for name in (first, second)})
+    done = many.ohmykube("start", "--name", NAME, "--offline", "-o", "json")
+    assert {error["code"] for error in json.loads(done.stdout)["errors"]} == {"kubeadm.moved"}, done.stdout
+    assert "2 of 3 control planes" in done.stdout
+    many("stop")
+    swap_addresses(folder, {first: before[second], second: before[first]})
+    many("start", "--offline")
+    assert many.addresses() == before
+
+    # One of three, be it the one on which the cluster was made or not.
+    worker = f"{NAME}-worker-1"
+    for moved in (second, first):
+        before = many.addresses()
+        many("stop")
+        swap_addresses(folder, {name: before[name] for name in (moved, worker)})
+        many("start", "--offline")
+        assert many.addresses() == {**before, moved: before[worker], worker: before[moved]}
+        assert many.planes() == {"control-plane-1", "control-plane-2", "control-plane-3"}
+        assert many.members(on=moved) == many.planes()
+    kept = json.loads(many.kubectl("get", "configmap", "kept", "--output=json"))
+    assert kept["data"] == {"a": "b"}
+
+    # Each counts as much as before: it is enough with one of the others.
+    many.ohmykube.smoke(NAME)
+    assert not many("up", "--workers", "1", *many.bundle.flags)["changed"]
+    many("chaos", "power-off", _names()[2], "--for", "10m")
+    _soon(many.answers, _AGAIN)
+    many("chaos", "heal")
+    _soon(lambda: many("status")["ready"], _BACK)
 
 
 def _names() -> list[str]:

@@ -94,11 +94,13 @@ class Network:
                 return int(forward["local"].rpartition(":")[2])
         local = ports.free_port(f"{self.name}:{remote}", used)
         wish = {"local": f"127.0.0.1:{local}", "remote": remote, "protocol": "tcp"}
-        status, _ = self._speak("POST", "/services/forwarder/expose", json.dumps(wish))
+        status, said = self._speak("POST", "/services/forwarder/expose", json.dumps(wish))
         if status != http.client.OK:
+            words = said.decode(errors="replace").strip()  # none where it does not run
             raise OhmykubeError(
                 "lima.forward",
-                f"the network {self.name} does not lead 127.0.0.1:{local} to {remote}",
+                f"the network {self.name} does not lead 127.0.0.1:{local} to {remote}"
+                + (f": {words}" if words else ""),
                 hint="`ohmykube start` starts the network with its machines",
             )
         return local

@@ -7,13 +7,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ohmykube import ssh
+from ohmykube import nodes, ssh
+from ohmykube.cli import cluster
 from ohmykube.cli.wiring import Session
 from ohmykube.errors import OhmykubeError
 from ohmykube.model.machines import SshTarget, wanted
 from ohmykube.phases.base import Context
 from ohmykube.store.machine_images import MachineImages
 from ohmykube.store.state import State
+from tests.unit.cli import status_world
 from tests.unit.cli.test_cli import made
 from tests.unit.phases.fakes import FakeArtifacts, FakePlaybooks, FakeProvider
 from tests.unit.store.test_kubeconfig import ADMIN
@@ -164,3 +166,18 @@ def test_one_of_several_is_deleted_and_its_place_taken_by_the_next(run, several)
     added = told(run("add", "--role", "control-plane", "-o", "json"))["data"]
     assert [node["name"] for node in added["nodes"]] == [TWO]
     assert several.playbooks.told[1] == [TWO, ONE]
+
+
+def test_an_even_number_is_told_of_by_every_verb_that_looks_at_the_whole(run, several, monkeypatch):
+    """Whoever deletes what an `add` left that was killed may not know that two are less than one."""
+    monkeypatch.setattr(Session, "provider", lambda *_, **__: several.provider)
+    monkeypatch.setattr(cluster, "refresh", lambda *_, **__: None)
+    monkeypatch.setattr(nodes, "ask", lambda *_, **__: status_world.healthy())
+    for verb in ("plan", "up", "status"):
+        assert told(run(verb, "-o", "json"))["data"]["warnings"] == []
+    told(run("delete", THREE, "-o", "json"))
+    for verb in ("plan", "up", "status"):
+        (words,) = told(run(verb, "-o", "json"))["data"]["warnings"]
+        assert "2 control planes bear the loss of no more of them than 1" in words
+        assert words in run(verb)[1]
+    assert several.wish()["count"] == 2

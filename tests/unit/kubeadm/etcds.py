@@ -28,6 +28,9 @@ class FakeEtcd:
 
     def ask(self, path, body, url=""):
         self.asked.append(path)
+        if path == "cluster/member/update":
+            self.members[body["ID"]]["peerURLs"] = list(body["peerURLs"])
+            return {}
         if path == "cluster/member/list":
             return {"members": [{**member, "ID": number} for number, member in self.members.items()]}
         if path == "cluster/member/remove":
@@ -38,6 +41,9 @@ class FakeEtcd:
         if name in self.dead:
             raise OhmykubeError("etcd.failed", f"{name} does not answer")
         return {"version": "3.6.6"} if name in self.leaderless else {"leader": "255"}
+
+    def peers(self):
+        return {member["name"]: member["peerURLs"] for member in self.members.values()}
 
     def names(self):
         return "".join(member.get("name", "?") for member in self.members.values())

@@ -20,7 +20,7 @@ from tests.unit.cache.proxy import authority
 from tests.unit.kubeadm.etcds import FakeEtcd, address
 from tests.unit.kubeadm.node import Node
 
-PKI = "/etc/kubernetes/pki/etcd"
+PKI = "/etc/kubernetes/pki"
 
 
 def test_members_are_read_as_the_gateway_writes_them():
@@ -72,7 +72,7 @@ def test_members_go_only_while_more_than_half_of_the_others_work(members, gone, 
         assert caught.value.code == "etcd.quorum"
         assert caught.value.message == f"without {', '.join(gone)}, etcd has {words}"
         assert caught.value.context["members"] == ", ".join(members)
-        assert "--force" in caught.value.hint
+        assert caught.value.hint == "start the other control planes first, or add one"
     assert fake.names() == members  # it only looks
 
 
@@ -82,10 +82,38 @@ def test_whoever_is_no_member_may_go_however_ill_the_others_are():
     assert "maintenance/status" not in fake.asked
 
 
+def test_one_that_has_not_begun_counts_neither_among_those_that_stay_where_it_goes_too():
+    fake = FakeEtcd("abcd", nameless="d", dead="d")
+    with pytest.raises(OhmykubeError, match="without c, etcd has 3 members, of which 1 work"):
+        refuse_loss(Etcd(FakeEtcd("abcd", nameless="d", dead="b").ask), ["worker-1", "c"])
+    refuse_loss(Etcd(fake.ask), ["c"], [address("d")], hint="--force")
+    with pytest.raises(OhmykubeError, match=r"without b, c, https://10\.0\.0\.4:2380, etcd has 1 members") as caught:
+        refuse_loss(Etcd(FakeEtcd("abcd", nameless="d", dead="a").ask), ["c", "b"], [address("d")], hint="or --force")
+    assert caught.value.hint.endswith("; or --force")
+
+
 def test_a_learner_has_no_vote_neither_when_it_goes_nor_when_it_stays():
     refuse_loss(Etcd(FakeEtcd("abc", learners="c", dead="ab").ask), ["c"])
     with pytest.raises(OhmykubeError, match="2 members, of which 1 work; it needs 2"):
         refuse_loss(Etcd(FakeEtcd("abcd", learners="d", dead="b").ask), ["c"])
+
+
+def test_another_is_asked_where_it_works():
+    fake = FakeEtcd("abcd", dead="b", leaderless="c")
+    found = Etcd(fake.ask).elsewhere([*map(address, "bcda")])
+    assert [etcd.url for etcd in found] == ["https://10.0.0.4:2379", "https://10.0.0.1:2379"]
+    asked = []
+
+    def ask(path, body, url=""):
+        asked.append((path, body, url))
+        return {"leader": "1"}
+
+    for etcd in Etcd(ask).elsewhere(["fd00::2"]):
+        etcd.members()
+        etcd.update(Member("1", "a", ()), ["x"])
+        etcd.remove(Member("1", "a", ()))
+    assert {url for *_, url in asked} == {"https://[fd00::2]:2379"}
+    assert len(asked) == 4
 
 
 def test_members_are_taken_out_by_their_nodes_name():
@@ -116,9 +144,9 @@ def member(tmp_path):
     tls.verify_mode = ssl.CERT_REQUIRED
     tls.load_verify_locations(authority_file)
     node, asked = Node(tmp_path / "node"), []
-    node.write(f"{PKI}/ca.crt", authority_file.read_text())
+    node.write(f"{PKI}/etcd/ca.crt", authority_file.read_text())
     for kind in ("crt", "key"):
-        node.write(f"{PKI}/server.{kind}", (tmp_path / "server.pem").read_text())
+        node.write(f"{PKI}/apiserver-etcd-client.{kind}", (tmp_path / "server.pem").read_text())
 
     class Gateway(http.server.BaseHTTPRequestHandler):
         def log_message(self, *_):
@@ -158,7 +186,7 @@ def test_what_etcd_refuses_is_told_in_its_own_words(member):
 def test_a_member_that_another_authority_vouches_for_is_not_believed(member, tmp_path):
     node, url, asked = member
     (tmp_path / "other").mkdir()
-    node.write(f"{PKI}/ca.crt", authority(tmp_path / "other")[0].read_text())
+    node.write(f"{PKI}/etcd/ca.crt", authority(tmp_path / "other")[0].read_text())
     with pytest.raises(OhmykubeError, match="certificate verify failed"):
         gateway(node.host)("maintenance/status", {}, url)
     assert asked == []

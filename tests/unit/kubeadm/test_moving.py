@@ -9,6 +9,7 @@ from ansible_collections.ohmykube.cluster.plugins.module_utils.etcd import Etcd,
 from ansible_collections.ohmykube.cluster.plugins.module_utils.kubeadm import Kubeadm
 from ansible_collections.ohmykube.cluster.plugins.module_utils.kubectl import Kubectl
 
+from tests.unit.kubeadm.etcds import FakeEtcd, address
 from tests.unit.kubeadm.node import Node
 
 OLD, NEW = "10.0.0.2", "10.0.0.31"
@@ -98,8 +99,9 @@ def test_etcd_learns_where_its_member_is(node):
         here, other = {"ID": "255", "peerURLs": [f"https://{OLD}:2380"]}, {"ID": "16", "peerURLs": ["https://10.0.0.9"]}
         return {"members": [here, other]}
 
-    moving.tell_cluster(kubeadm, Etcd(ask), OLD, NEW)
+    moving.tell_cluster(kubeadm)
     assert node.called("upload-config", "kubeadm")
+    moving.tell_etcd(Etcd(ask), OLD, NEW)
     assert asked == [
         ("cluster/member/list", {}),
         ("cluster/member/update", {"ID": "255", "peerURLs": [f"https://{NEW}:2380"]}),
@@ -118,12 +120,56 @@ def test_kube_proxy_starts_anew_when_the_api_server_knows_and_then_there_is_noth
     assert moving.old_address(node.host, NEW) == ""
 
 
-def test_a_control_plane_of_several_may_not_move():
-    moving.refuse_several([], OLD, NEW)
-    with pytest.raises(OhmykubeError, match=f"moved from {OLD} to {NEW}") as caught:
-        moving.refuse_several(["cp2"], OLD, NEW)
+@pytest.mark.parametrize(
+    ("planes", "moved", "refused"),
+    [
+        ("a", "a", ""),
+        ("abc", "", ""),
+        ("abc", "b", ""),
+        ("abc", "xyz", ""),
+        ("abcde", "ae", ""),
+        ("ab", "b", "1 of 2"),
+        ("abc", "ac", "2 of 3"),
+        ("abc", "abc", "3 of 3"),
+        ("abcde", "ace", "3 of 5"),
+    ],
+)
+def test_most_control_planes_of_several_may_not_move(planes, moved, refused):
+    if not refused:
+        moving.refuse_most(list(planes), list(moved))
+        return
+    with pytest.raises(OhmykubeError) as caught:
+        moving.refuse_most(list(planes), [*moved, "worker-1"])
     assert caught.value.code == "kubeadm.moved"
-    assert "--role control-plane" in caught.value.hint  # the way out is to replace it
+    words = f"{refused} control planes have other addresses than before ({', '.join(moved)}); etcd needs "
+    assert caught.value.message.startswith(words + str(len(planes) // 2 + 1))
+    assert "old addresses back" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("members", "ill", "words"),
+    [
+        ("abc", "b", ""),
+        ("abc", "bc", "of etcd's 3 members 1 work elsewhere; it needs 2"),
+        ("ab", "b", "of etcd's 2 members 1 work elsewhere; it needs 2"),
+        ("abc", "abc", "of etcd's 3 members 0 work elsewhere; it needs 2"),
+        ("abcde", "bd", ""),
+        ("abcde", "bde", "of etcd's 5 members 2 work elsewhere; it needs 3"),
+    ],
+)
+def test_the_others_are_told_where_a_member_is_now_if_they_are_enough(members, ill, words):
+    fake = FakeEtcd(members, dead=ill)
+    before = fake.peers()
+    others = [address(name) for name in members if name != "b"]
+    if words:
+        with pytest.raises(OhmykubeError, match=f"moved from {address('b')} to {NEW}, and {words}") as caught:
+            moving.tell_others(Etcd(fake.ask), others, address("b"), NEW)
+        assert caught.value.code == "kubeadm.moved"
+        assert fake.peers() == before
+        return
+    for _ in range(2):  # whoever was killed tells it again
+        moving.tell_others(Etcd(fake.ask), others, address("b"), NEW)
+        assert fake.peers() == {**before, "b": [f"https://{NEW}:2380"]}
 
 
 def test_an_etcd_that_does_not_answer_is_an_error_with_a_hint(node):

@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-from ansible_collections.ohmykube.cluster.plugins.module_utils import etcd, kubectl, moving
+from ansible_collections.ohmykube.cluster.plugins.module_utils import etcd, kubectl, moving, tokens
 from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError
 from ansible_collections.ohmykube.cluster.plugins.module_utils.host import Completed
-from ansible_collections.ohmykube.cluster.plugins.module_utils.kubeadm import INITIALISED, KUBELET, MANIFESTS
+from ansible_collections.ohmykube.cluster.plugins.module_utils.kubeadm import INITIALISED, KUBELET
 from ansible_collections.ohmykube.cluster.plugins.modules import (
     kube_nodes,
     kube_remove,
@@ -19,40 +19,7 @@ from ansible_collections.ohmykube.cluster.plugins.modules import (
 
 from tests.unit.cache.proxy import authority
 from tests.unit.kubeadm.etcds import FakeEtcd, address
-from tests.unit.kubeadm.node import Node
-
-SHARED, OWN, ELSEWHERE = "10.0.0.254", "10.0.0.2", "10.0.0.31"
-VIP = f"{MANIFESTS}/kube-vip.yaml"
-PODS = {"kube-vip.yaml": "kind: Pod"}
-SEVERAL = {"config": "kind: x", "address": OWN, "static_pods": PODS, "shared_address": SHARED, "timeout": 9}
-NOTHING = {"items": []}
-
-
-@pytest.fixture
-def node(tmp_path):
-    made = Node(tmp_path / "node")
-    made.on("show", OWN, say=json.dumps([{"ifname": "eth0"}]))
-    return made.on("get", "nodes", say=json.dumps(NOTHING))
-
-
-@pytest.fixture
-def finished(node):
-    """A control plane that has been one for long."""
-    node.write(INITIALISED)
-    node.write(KUBELET)
-    proxy = {"metadata": {"name": "kube-proxy"}, "spec": {"template": {"spec": {"hostNetwork": True}}}}
-    node.on("get", "daemonsets", "--namespace=kube-system", say=json.dumps({"items": [proxy]}))
-    return node
-
-
-def call(module, node, /, *, check_mode=False, **given):
-    defaults = {name: option.get("default") for name, option in module.ARGUMENTS.items()}
-    return module.run({**defaults, **given}, node.host, check_mode=check_mode)
-
-
-def addresses(node):
-    """What was done to them."""
-    return [call[2:] for call in node.called("ip", "address") if "show" not in call]
+from tests.unit.kubeadm.planes import ELSEWHERE, JOIN, OWN, SEVERAL, SHARED, VIP, addresses, call
 
 
 def test_the_first_control_plane_holds_the_address_until_its_pod_does(node):
@@ -109,22 +76,6 @@ def test_pods_start_anew_only_when_the_api_server_answers_at_its_new_address(fin
     assert not finished.called("rollout")
 
 
-@pytest.mark.parametrize("check_mode", [False, True])
-def test_a_control_plane_of_several_that_has_moved_is_left_as_it_is(finished, check_mode):
-    finished.write(moving.FLAGS, f"--node-ip={OWN}")
-    moved = {**SEVERAL, "address": ELSEWHERE}
-    for module, more in ((kubeadm_init, {"others": ["cp2"]}), (kubeadm_join, {"control_plane": True, "node": "cp1"})):
-        told = {key: value for key, value in {**moved, **more}.items() if key in module.ARGUMENTS}
-        with pytest.raises(OhmykubeError) as caught:
-            call(module, finished, **told, check_mode=check_mode)
-        assert caught.value.code == "kubeadm.moved"
-    assert finished.host.read(moving.FLAGS) == f"--node-ip={OWN}"
-    assert finished.calls == []
-
-
-JOIN = {"config": "kind: x", "node": "cp2", "control_plane": True, "static_pods": PODS}
-
-
 def test_half_a_control_plane_that_has_moved_joins_where_it_is_now(node):
     node.write(moving.FLAGS, f"--node-ip={OWN}")
     node.write(KUBELET)
@@ -165,7 +116,7 @@ def test_a_control_plane_counts_as_joined_when_it_is_finished(node, plane, done,
     node.write(KUBELET)
     if done:
         node.write(INITIALISED)
-    seen = {"changed": False, "joined": joined, "control_plane": done}
+    seen = {"changed": False, "joined": joined, "control_plane": done, "moved": False}
     assert call(kubeadm_info, node, **told) == {**seen, "images": ["a:1", "b:1"]}
     assert call(kubeadm_info, node, **told, check_mode=True) == {**seen, "images": []}
 
@@ -189,12 +140,17 @@ def test_new_control_planes_get_the_key_and_what_they_were_to_etcd_is_forgotten(
     monkeypatch.setattr(etcd, "gateway", lambda _: fake.ask)
     minting.write("/etc/kubernetes/manifests/etcd.yaml")
     new = {"b": "10.0.0.9", "x": address("d")}
+    order = []
+    monkeypatch.setattr(etcd, "forget", lambda *args, forget=etcd.forget: order.append("remove") or forget(*args))
+    monkeypatch.setattr(tokens, "mint", lambda kubectl, mint=tokens.mint: order.append("apply") or mint(kubectl))
+    minting.on("upload-certs", say=lambda _: order.append("upload-certs") or "")
     told = call(kubeadm_token, minting, control_planes=new, unjoined=["b"], version="v1.36.4")
     assert told["changed"]
     assert told["token"]
     assert len(told["certificate_key"]) == 64
     assert fake.names() == "ac"
     assert minting.called("upload-certs")
+    assert order == ["upload-certs", "apply", "remove"]  # whoever leaves may be the one that answers
     again = call(kubeadm_token, minting, control_planes=new, version="v1.36.4")
     assert not again["changed"]
     assert again["certificate_key"] != told["certificate_key"]

@@ -9,6 +9,7 @@ from ohmykube.model.load import build
 from ohmykube.model.machines import wanted
 from ohmykube.model.members import Addition, add, is_gone, remove, with_gaps
 from ohmykube.model.plan import refusals
+from ohmykube.model.validate import warnings
 
 DEFAULTS = {("spec", "provider"): "fake", ("spec", "kubernetesVersion"): "v1.36.4"}
 VERSIONS = ("v1.36.4",)
@@ -95,6 +96,25 @@ def test_the_last_control_plane_stays():
         with pytest.raises(OhmykubeError) as caught:
             remove(wish, names)
         assert caught.value.code == "node.last"
+
+
+def test_what_is_added_makes_an_odd_number_also_where_one_is_gone():
+    left = remove(cluster("spec: {controlPlane: {count: 5}}"), ["dev-control-plane-4", "dev-control-plane-5"])
+    with pytest.raises(OhmykubeError, match="4 control planes bear the loss of no more of them than 3") as caught:
+        more(left, 1)
+    assert (caught.value.code, caught.value.hint) == ("spec.invalid", "3 or 5 is what you want")
+    assert planes(more(left, 2)) == ["1", "2", "3", "4", "5"]
+    assert planes(more(remove(left, ["dev-control-plane-2"]), 1)) == ["1", "2", "3"]
+
+
+def test_an_even_number_is_warned_of_while_it_lasts():
+    three = cluster(THREE)
+    assert warnings(three) == warnings(cluster()) == []
+    (words,) = warnings(remove(three, ["dev-control-plane-2"]))
+    assert "2 control planes bear the loss of no more of them than 1" in words
+    assert "`ohmykube add --role control-plane --name dev`" in words
+    (words,) = warnings(cluster(static("control-plane", "control-plane", network="apiAddress: 10.0.0.9")))
+    assert "add one to spec.hosts, or delete one" in words  # `add` makes machines, and here there are none to make
 
 
 @pytest.mark.parametrize(("count", "words"), [(2, "1 or 3"), (4, "3 or 5"), (6, "5 or 7")])

@@ -114,16 +114,18 @@ def test_a_port_that_a_machine_has_or_that_is_taken_is_left_alone(network: Netwo
         assert network.forward(SHARED, 6443, ()) != usual
 
 
-def test_a_daemon_that_refuses_is_an_error_that_says_where_to(network: Network, daemon: Daemon) -> None:
-    daemon.refuses = "proxy already running"
-    with pytest.raises(OhmykubeError, match=rf"does not lead 127\.0\.0\.1:\d+ to {SHARED}:6443") as caught:
+def test_a_daemon_that_refuses_is_an_error_that_says_where_to_and_why(network: Network, daemon: Daemon) -> None:
+    daemon.refuses = "proxy already running\n"
+    with pytest.raises(
+        OhmykubeError, match=rf"does not lead 127\.0\.0\.1:\d+ to {SHARED}:6443: proxy already running$"
+    ) as caught:
         network.forward(SHARED, 6443, ())
     assert caught.value.code == "lima.forward"
     assert "ohmykube start" in caught.value.hint
 
 
 def test_a_network_that_does_not_run_leads_nowhere(network: Network) -> None:
-    with pytest.raises(OhmykubeError) as caught:
+    with pytest.raises(OhmykubeError, match=f"to {SHARED}:6443$") as caught:
         network.forward(SHARED, 6443, ())
     assert caught.value.code == "lima.forward"
 

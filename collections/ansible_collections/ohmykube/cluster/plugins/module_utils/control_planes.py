@@ -24,17 +24,28 @@ def take_address(host: Host, shared: str, own: str) -> str:
 
     kubeadm init already asks the API server at it, and kube-vip needs what init makes.
     """
-    shown = json.loads(host.command(["ip", "-json", "address", "show", "to", own]))
-    interface = next((entry["ifname"] for entry in shown if entry.get("ifname")), "")
+    interface = _interface(host, own)
     if not interface:
         raise OhmykubeError("node.no-address", f"no interface has {own}", hint="`ip address` on the node shows them")
     host.command(["ip", "address", "replace", f"{shared}/32", "dev", interface])
-    return str(interface)
+    return interface
+
+
+def let_go(host: Host, shared: str) -> None:
+    """Of the shared address, where this machine has it still: kube-vip may have had no time for that when it ended."""
+    interface = _interface(host, shared)
+    if interface:
+        give_address_back(host, shared, interface)
 
 
 def give_address_back(host: Host, shared: str, interface: str) -> None:
     """After an init that failed: no kube-vip would ever let go of it."""
     host.run(["ip", "address", "delete", f"{shared}/32", "dev", interface], _IP_TIMEOUT)
+
+
+def _interface(host: Host, address: str) -> str:
+    shown = json.loads(host.command(["ip", "-json", "address", "show", "to", address]) or "[]")
+    return str(next((entry["ifname"] for entry in shown if entry.get("ifname")), ""))
 
 
 def refuse_another(unseen: Sequence[str]) -> None:

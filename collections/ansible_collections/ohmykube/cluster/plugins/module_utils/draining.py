@@ -42,7 +42,7 @@ def remove(kubectl: Kubectl, removal: Removal, etcd: Etcd | None = None, *, dry_
     `node.not-drained`, and then they take pods as before.
     """
     if etcd and not removal.force:
-        refuse_loss(etcd, removal.nodes)
+        refuse_loss(etcd, removal.nodes, removal.addresses, hint="--force removes it all the same")
     known = {item["metadata"]["name"]: item for item in patiently(lambda: kubectl.items("nodes"), timeout=_WAIT)}
     there = [name for name in removal.nodes if name in known]
     if dry_run:

@@ -19,10 +19,12 @@ from urllib.parse import urlsplit
 from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError
 from ansible_collections.ohmykube.cluster.plugins.module_utils.host import Host
 
-_PKI = "/etc/kubernetes/pki/etcd"
+_CA = "/etc/kubernetes/pki/etcd/ca.crt"
+_OWN = "/etc/kubernetes/pki/apiserver-etcd-client"  # etcd's own are made anew where a node has moved
 _MANIFEST = "/etc/kubernetes/manifests/etcd.yaml"
 _TIMEOUT = 10  # seconds for one question
 _HERE = "https://127.0.0.1:2379"
+_CLIENTS = "https://{}:2379"  # where kubeadm's members are asked
 
 
 class Ask(Protocol):
@@ -47,16 +49,24 @@ class Member:
 
 @dataclass(frozen=True)
 class Etcd:
+    """url: of the member that is asked of all."""
+
     ask: Ask = field(default_factory=lambda: gateway(Host()))
+    url: str = _HERE
 
     def members(self) -> list[Member]:
-        return [_member(item) for item in self.ask("cluster/member/list", {}).get("members", [])]
+        return [_member(item) for item in self.ask("cluster/member/list", {}, self.url).get("members", [])]
 
     def update(self, member: Member, peer_urls: Sequence[str]) -> None:
-        self.ask("cluster/member/update", {"ID": member.id, "peerURLs": list(peer_urls)})
+        self.ask("cluster/member/update", {"ID": member.id, "peerURLs": list(peer_urls)}, self.url)
 
     def remove(self, member: Member) -> None:
-        self.ask("cluster/member/remove", {"ID": member.id})
+        self.ask("cluster/member/remove", {"ID": member.id}, self.url)
+
+    def elsewhere(self, addresses: Sequence[str]) -> list[Etcd]:
+        """The same, asked of each of the members at these addresses that follows a leader."""
+        urls = [_CLIENTS.format(f"[{address}]" if ":" in address else address) for address in addresses]
+        return [Etcd(self.ask, url) for url in urls if self._follows(url)]
 
     def healthy(self, member: Member) -> bool:
         """Whether it says, at any of its addresses, that it follows a leader."""
@@ -76,33 +86,42 @@ def runs_here(host: Host) -> bool:
 
 def forget(etcd: Etcd, names: Sequence[str], addresses: Collection[str] = ()) -> list[str]:
     """Take members out: by the name of their node, or, before they had one, by their address. Who they were."""
-    urls = {f"https://{address}:2380" for address in addresses if address}
-    gone = [
-        member
-        for member in etcd.members()
-        if member.name in names or (not member.name and urls.intersection(member.peer_urls))
-    ]
+    gone = _meant(etcd.members(), names, addresses)
     for member in gone:
         etcd.remove(member)
-    return [member.name or ", ".join(member.peer_urls) for member in gone]
+    return [_called(member) for member in gone]
 
 
-def refuse_loss(etcd: Etcd, names: Sequence[str]) -> None:
-    """Raise OhmykubeError `etcd.quorum` where those that stay would not be enough to decide anything."""
+def refuse_loss(etcd: Etcd, names: Sequence[str], addresses: Collection[str] = (), *, hint: str = "") -> None:
+    """Raise OhmykubeError `etcd.quorum` where those that stay would not be enough to decide anything.
+
+    hint: a way out besides those that there always are.
+    """
     members = [member for member in etcd.members() if not member.learner]
-    staying = [member for member in members if member.name not in names]
-    if len(staying) == len(members):
+    gone = _meant(members, names, addresses)
+    staying = [member for member in members if member not in gone]
+    if not gone:
         return
     with ThreadPoolExecutor(len(staying) or 1) as pool:
         living = sum(pool.map(etcd.healthy, staying))
     enough = len(staying) // 2 + 1
     if living < enough:
+        leaving = ", ".join(map(_called, gone))
         raise OhmykubeError(
             "etcd.quorum",
-            f"without {', '.join(names)}, etcd has {len(staying)} members, of which {living} work; it needs {enough}",
-            hint="start the other control planes first, or add one; --force removes it all the same",
+            f"without {leaving}, etcd has {len(staying)} members, of which {living} work; it needs {enough}",
+            hint="start the other control planes first, or add one" + (f"; {hint}" if hint else ""),
             context={"members": ", ".join(member.name for member in members)},
         )
+
+
+def _called(member: Member) -> str:
+    return member.name or ", ".join(member.peer_urls)
+
+
+def _meant(members: Sequence[Member], names: Sequence[str], addresses: Collection[str]) -> list[Member]:
+    urls = {f"https://{address}:2380" for address in addresses if address}
+    return [each for each in members if each.name in names or (not each.name and urls.intersection(each.peer_urls))]
 
 
 def _member(item: Mapping[str, Any]) -> Member:
@@ -116,8 +135,8 @@ def gateway(host: Host) -> Ask:
     def ask(path: str, body: Mapping[str, Any], url: str = _HERE) -> Mapping[str, Any]:
         asked = urlsplit(url)
         try:
-            context = ssl.create_default_context(cafile=str(host.path(f"{_PKI}/ca.crt")))
-            context.load_cert_chain(host.path(f"{_PKI}/server.crt"), host.path(f"{_PKI}/server.key"))
+            context = ssl.create_default_context(cafile=str(host.path(_CA)))
+            context.load_cert_chain(host.path(f"{_OWN}.crt"), host.path(f"{_OWN}.key"))
             connection = http.client.HTTPSConnection(
                 asked.hostname or "", asked.port, timeout=_TIMEOUT, context=context
             )

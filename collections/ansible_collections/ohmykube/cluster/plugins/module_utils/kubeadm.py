@@ -35,6 +35,8 @@ _UNKNOWN = (
     "unable to read",
 )
 _RESET_TIMEOUT = 120  # seconds
+_SOON = "--request-timeout=3s"  # while a cluster starts, nobody has the address that control planes share
+_SOON_TIMEOUT = 10  # seconds
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,11 @@ class Kubeadm:
         self.run("reset", "--force", socket, timeout=_RESET_TIMEOUT)
         network.forget(self.host)
 
+    def wipe(self) -> None:
+        """As `reset`, where there is something to wipe."""
+        if any(self.host.path(trace).exists() for trace in TRACES):
+            self.reset()
+
     def initialised(self) -> bool:
         """Whether this is a control plane that was finished."""
         return self.host.path(INITIALISED).exists()
@@ -102,8 +109,7 @@ class Kubeadm:
 
     def init(self, setup: Setup, *, timeout: float) -> None:
         """Make the cluster; what an interrupted run left is wiped first."""
-        if self._has_traces():
-            self.reset()
+        self.wipe()
         self._configure(setup)
         self.run("init", f"--config={CONFIG}", *self._ignore(), timeout=timeout)
         self.place_pods(setup.pods)  # they use what init makes
@@ -150,10 +156,23 @@ class Kubeadm:
                 )
             time.sleep(POLL)
 
+    def forgotten(self, node: str) -> bool:
+        """Whether this is a control plane that was finished and whose Node the cluster has no more.
+
+        Asked as the administrator, whom any control plane of the cluster answers: this one's own kubelet may ask the
+        API server here alone, which is of no use without its member of etcd. What says nothing clear counts as no.
+        """
+        if not self.initialised():
+            return False
+        try:
+            done = Kubectl(self.host).run("get", "node", node, "--output=name", _SOON, timeout=_SOON_TIMEOUT)
+        except OhmykubeError:
+            return False
+        return done.code != 0 and f'nodes "{node}" not found' in done.stderr
+
     def join(self, setup: Setup, *, timeout: float) -> None:
         """Join; the configuration holds the token and is removed again."""
-        if self._has_traces():
-            self.reset()
+        self.wipe()
         self._configure(setup)
         try:
             self.run("join", f"--config={CONFIG}", *self._ignore(), timeout=timeout)
@@ -170,9 +189,6 @@ class Kubeadm:
         folder.mkdir(parents=True)
         for name, patch in setup.patches.items():
             write_atomic(folder / Path(name).name, patch.encode(), 0o600)
-
-    def _has_traces(self) -> bool:
-        return any(self.host.path(trace).exists() for trace in TRACES)
 
     def _ignore(self) -> list[str]:
         return [f"--ignore-preflight-errors={','.join(self.ignore_preflight)}"] if self.ignore_preflight else []

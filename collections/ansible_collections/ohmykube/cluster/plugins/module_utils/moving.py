@@ -10,7 +10,7 @@ comma between, here as in the kubelet's --node-ip.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError
@@ -38,14 +38,22 @@ def old_address(host: Host, address: str) -> str:
     return old if address and old != address else ""
 
 
-def refuse_several(others: Sequence[str], old: str, new: str) -> None:
-    """Raise OhmykubeError `kubeadm.moved`: a member of etcd that comes back elsewhere is one that is lost."""
-    if others:
-        raise OhmykubeError(
-            "kubeadm.moved",
-            f"a control plane of several has moved from {old} to {new}, and the others' etcd does not find it there",
-            hint="`ohmykube delete NODE --force`, and `ohmykube add --role control-plane`",
+def refuse_most(planes: Sequence[str], moved: Collection[str]) -> None:
+    """Raise OhmykubeError `kubeadm.moved` where so many of several control planes have moved that etcd decides nothing.
+
+    Its members find each other by the addresses that most of them have agreed upon.
+    """
+    names, enough = [plane for plane in planes if plane in moved], len(planes) // 2 + 1
+    if names and len(planes) > 1 and len(planes) - len(names) < enough:
+        raise _too_many(
+            f"{len(names)} of {len(planes)} control planes have other addresses than before ({', '.join(names)}); "
+            f"etcd needs {enough} at the old ones to hear of new ones"
         )
+
+
+def _too_many(words: str) -> OhmykubeError:
+    hint = "give them their old addresses back, most of them at least; without, the cluster is to be made anew"
+    return OhmykubeError("kubeadm.moved", words, hint=hint)
 
 
 def move_worker(host: Host, old: str, new: str) -> None:
@@ -69,16 +77,36 @@ def move_control_plane(host: Host, kubeadm: Kubeadm, config: str, old: str, new:
     _restart(host, "kube-controller-manager", "kube-scheduler")  # they read their kubeconfigs once
 
 
-def tell_cluster(kubeadm: Kubeadm, etcd: Etcd, old: str, new: str) -> None:
-    """What the cluster itself remembers: kubeadm's configuration, and where etcd's other members find this one."""
+def tell_cluster(kubeadm: Kubeadm) -> None:
+    """What the cluster itself remembers in kubeadm's configuration."""
     kubeadm.run("init", "phase", "upload-config", "kubeadm", f"--config={CONFIG}", timeout=_PHASE_TIMEOUT)
+
+
+def tell_etcd(etcd: Etcd, old: str, new: str) -> None:
+    """Where its members find the one that has moved."""
     for member in etcd.members():
         urls = tuple(_readdressed(url, old, new) for url in member.peer_urls)
         if urls != member.peer_urls:
             etcd.update(member, urls)
 
 
-def settle(host: Host, kubectl: Kubectl, node: str, address: str) -> None:
+def tell_others(etcd: Etcd, others: Sequence[str], old: str, new: str) -> None:
+    """The members of etcd on the other control planes, at these addresses, while this one has not begun.
+
+    Raises OhmykubeError `kubeadm.moved` where they are not enough without it.
+    """
+    living = etcd.elsewhere(others)
+    several = sum(not member.learner for member in living[0].members()) if living else len(others) + 1
+    enough = several // 2 + 1
+    if len(living) < enough:
+        raise _too_many(
+            f"a control plane has moved from {old} to {new}, and of etcd's {several} members {len(living)} work "
+            f"elsewhere; it needs {enough} to hear of the new address"
+        )
+    tell_etcd(living[0], old, new)
+
+
+def settle(host: Host, kubectl: Kubectl, node: str, address: str, *, timeout: float = _KNOWN_TIMEOUT) -> None:
     """The end of it. kube-proxy asks for its node's address once: it starts anew when the API server knows that."""
 
     def look() -> list[str]:
@@ -87,7 +115,7 @@ def settle(host: Host, kubectl: Kubectl, node: str, address: str) -> None:
         return [f"{node} is not known at {each}" for each in sorted(unknown)]
 
     words = "on the node: journalctl -u kubelet"
-    until(look, timeout=_KNOWN_TIMEOUT, what=f"{node} has moved", explain=lambda: words)
+    until(look, timeout=timeout, what=f"{node} has moved", explain=lambda: words)
     _restart(host, "kube-proxy")
     host.path(UNTOLD).unlink(missing_ok=True)
 

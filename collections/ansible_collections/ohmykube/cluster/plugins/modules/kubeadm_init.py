@@ -20,7 +20,7 @@ options:
   address:
     description:
       - This node's address. Where it is not the one that the node was made with, its certificates, manifests and
-        kubeconfigs are put right.
+        kubeconfigs are put right. Of several control planes, most must have the addresses that they had.
     type: str
     default: ""
   shared_address:
@@ -30,7 +30,7 @@ options:
     type: str
     default: ""
   others:
-    description: The other control planes that the cluster shall have.
+    description: The other control planes that the cluster has, or may have, since nobody could ask them.
     type: list
     elements: str
     default: []
@@ -45,8 +45,14 @@ options:
     default: {}
   unjoined:
     description:
-      - Those of O(nodes) whose machines have no identity (M(ohmykube.cluster.kubeadm_info)). The API server calls a
-        node Ready for most of a minute after its machine was made anew.
+      - Those of O(nodes), without this one, that have not joined (M(ohmykube.cluster.kubeadm_info)). The API server
+        calls a node Ready for most of a minute after its machine was made anew.
+      - They are to leave etcd before they join. Where too few of its members work for that, it is an error.
+    type: list
+    elements: str
+    default: []
+  moved:
+    description: Those of O(nodes) that have other addresses than they were made with.
     type: list
     elements: str
     default: []
@@ -77,7 +83,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 missing:
-  description: Those of O(nodes) that the API server does not call Ready at their address, and O(unjoined).
+  description: Those of O(nodes) that the API server does not call Ready at their address, O(unjoined) and O(moved).
   returned: always
   type: list
   elements: str
@@ -87,8 +93,7 @@ missing:
 import platform
 from typing import Any
 
-from ansible_collections.ohmykube.cluster.plugins.module_utils import control_planes, moving, tokens
-from ansible_collections.ohmykube.cluster.plugins.module_utils.etcd import Etcd
+from ansible_collections.ohmykube.cluster.plugins.module_utils import control_planes, etcd, moving, tokens
 from ansible_collections.ohmykube.cluster.plugins.module_utils.host import Host
 from ansible_collections.ohmykube.cluster.plugins.module_utils.kubeadm import Kubeadm, Setup
 from ansible_collections.ohmykube.cluster.plugins.module_utils.kubectl import Kubectl
@@ -106,6 +111,7 @@ ARGUMENTS = {
     "ignore_preflight": {"type": "list", "elements": "str", "default": []},
     "nodes": {"type": "dict", "default": {}},
     "unjoined": {"type": "list", "elements": "str", "default": []},
+    "moved": {"type": "list", "elements": "str", "default": []},
     "timeout": {"type": "int", "default": 300},
 }
 
@@ -113,24 +119,36 @@ ARGUMENTS = {
 def run(options: dict[str, Any], host: Host, *, check_mode: bool) -> dict[str, Any]:
     kubeadm, address = Kubeadm(host, options["ignore_preflight"]), options["address"]
     made = kubeadm.initialised()
-    old = moving.old_address(host, address) if made else ""
     if not made:
         control_planes.refuse_another(options["unseen"])
-    if old:
-        moving.refuse_several(options["others"], old, address)
+    old = moving.old_address(host, address) if made else ""
+    own = next((name for name, at in options["nodes"].items() if at == address.partition(",")[0]), platform.node())
+    if made:
+        moving.refuse_most([own, *options["others"]], options["moved"])
     if check_mode:
         needed = kubeadm.needs_init(timeout=options["timeout"])
         placed = kubeadm.place_pods(options["static_pods"], dry_run=True)
         return {"changed": bool(old) or needed or placed, "missing": []}
+    members = etcd.Etcd(etcd.gateway(host))
     if old:
+        if options["others"]:
+            moving.tell_others(members, _addresses(options, "others"), old, address)
         moving.move_control_plane(host, kubeadm, options["config"], old, address)
     changed = _init(kubeadm, options) if not made else _keep(kubeadm, options)
     if old:
-        moving.tell_cluster(kubeadm, Etcd(), old, address)
-        named = (name for name, seen in options["nodes"].items() if seen == address.partition(",")[0])
-        moving.settle(host, Kubectl(host), next(named, platform.node()), address)
-    missing = tokens.missing_nodes(Kubectl(host), options["nodes"], options["unjoined"])
-    return {"changed": bool(old) or changed, "missing": missing}
+        moving.tell_cluster(kubeadm)
+        if not options["others"]:
+            moving.tell_etcd(members, old, address)
+        moving.settle(host, Kubectl(host), own, address, timeout=options["timeout"])
+    if made and options["unjoined"] and etcd.runs_here(host):
+        etcd.refuse_loss(members, options["unjoined"], _addresses(options, "unjoined"))
+    late = [*options["unjoined"], *options["moved"]]
+    return {"changed": bool(old) or changed, "missing": tokens.missing_nodes(Kubectl(host), options["nodes"], late)}
+
+
+def _addresses(options: dict[str, Any], which: str) -> list[str]:
+    found = [options["nodes"].get(name, "") for name in options[which]]
+    return [address for address in found if address]
 
 
 def _init(kubeadm: Kubeadm, options: dict[str, Any]) -> bool:

@@ -30,6 +30,26 @@ options:
     description: Whether it joins as a control plane.
     type: bool
     default: false
+  unjoined:
+    description:
+      - Whether it is known already that it must join (M(ohmykube.cluster.kubeadm_info)). What its own API server says
+        counts for nothing then, for its member of etcd is taken out (M(ohmykube.cluster.kubeadm_token)).
+    type: bool
+    default: false
+  init_config:
+    description:
+      - The documents for C(kubeadm init) on this node, to put a control plane right that has got another address.
+    type: str
+    default: ""
+  others:
+    description: Addresses of the other control planes, to whose etcd it is told where this one is now.
+    type: list
+    elements: str
+    default: []
+  shared_address:
+    description: An address that the control planes share, which one that joins must not hold.
+    type: str
+    default: ""
   timeout:
     description: Seconds that C(kubeadm join) may take.
     type: int
@@ -57,9 +77,10 @@ RETURN = r""" # """
 
 from typing import Any
 
-from ansible_collections.ohmykube.cluster.plugins.module_utils import moving
+from ansible_collections.ohmykube.cluster.plugins.module_utils import control_planes, moving
+from ansible_collections.ohmykube.cluster.plugins.module_utils.etcd import Etcd, gateway
 from ansible_collections.ohmykube.cluster.plugins.module_utils.host import Host
-from ansible_collections.ohmykube.cluster.plugins.module_utils.kubeadm import KUBELET, Kubeadm, Setup
+from ansible_collections.ohmykube.cluster.plugins.module_utils.kubeadm import CONFIG, KUBELET, Kubeadm, Setup
 from ansible_collections.ohmykube.cluster.plugins.module_utils.kubectl import Kubectl
 from ansible_collections.ohmykube.cluster.plugins.module_utils.report import run_module
 
@@ -70,6 +91,10 @@ ARGUMENTS = {
     "patches": {"type": "dict", "default": {}},
     "control_plane": {"type": "bool", "default": False},
     "static_pods": {"type": "dict", "default": {}},
+    "unjoined": {"type": "bool", "default": False},
+    "init_config": {"type": "str", "default": "", "no_log": True},
+    "others": {"type": "list", "elements": "str", "default": []},
+    "shared_address": {"type": "str", "default": ""},
     "ignore_preflight": {"type": "list", "elements": "str", "default": []},
     "timeout": {"type": "int", "default": 180},
 }
@@ -79,13 +104,18 @@ REACH_TIMEOUT = 30  # seconds that the API server may take to say whether it kno
 def run(options: dict[str, Any], host: Host, *, check_mode: bool) -> dict[str, Any]:
     kubeadm, plane = Kubeadm(host, options["ignore_preflight"]), options["control_plane"]
     old = moving.old_address(host, options["address"])
-    if old and plane and kubeadm.initialised():
-        moving.refuse_several([options["node"]], old, options["address"])
+    if old and plane and kubeadm.initialised() and not options["unjoined"]:
+        if not check_mode:
+            _move(kubeadm, options, old)
+        return {"changed": True}
     if old and not check_mode:
         moving.move_worker(host, old, options["address"])
-    needed = kubeadm.needs_join(options["node"], control_plane=plane, timeout=REACH_TIMEOUT)
+    needed = options["unjoined"] or kubeadm.needs_join(options["node"], control_plane=plane, timeout=REACH_TIMEOUT)
     placed = False
     if needed and not check_mode:
+        if plane and options["shared_address"]:
+            kubeadm.wipe()
+            control_planes.let_go(host, options["shared_address"])
         setup = Setup(options["config"], options["patches"], options["static_pods"], plane)
         kubeadm.join(setup, timeout=options["timeout"])
     elif plane and not needed:
@@ -93,6 +123,16 @@ def run(options: dict[str, Any], host: Host, *, check_mode: bool) -> dict[str, A
     if old and not check_mode:
         moving.settle(host, Kubectl(host, KUBELET), options["node"], options["address"])
     return {"changed": bool(old) or needed or placed}
+
+
+def _move(kubeadm: Kubeadm, options: dict[str, Any], old: str) -> None:
+    """A control plane beside others. Its kubelet may ask the API server here alone, which has to start anew first."""
+    host, new = kubeadm.host, options["address"]
+    moving.tell_others(Etcd(gateway(host)), options["others"], old, new)
+    moving.move_control_plane(host, kubeadm, options["init_config"], old, new)
+    kubeadm.place_pods(options["static_pods"])
+    moving.settle(host, Kubectl(host, KUBELET), options["node"], new, timeout=options["timeout"])
+    host.path(CONFIG).unlink(missing_ok=True)
 
 
 def main() -> None:

@@ -17,14 +17,15 @@ author:
   - ohmykube contributors (@ohmykube)
 options:
   unjoined:
-    description: Names of nodes whose machines have no identity (M(ohmykube.cluster.kubeadm_info)).
+    description: Names of nodes that have not joined (M(ohmykube.cluster.kubeadm_info)).
     type: list
     elements: str
     default: []
   control_planes:
     description:
       - Addresses of those of O(unjoined) that are to be control planes, by name. What is left of them in etcd is taken
-        out, and the authorities' keys are kept in the cluster for them, encrypted.
+        out (M(ohmykube.cluster.kubeadm_init) has seen whether it may be), and the authorities' keys are kept in the
+        cluster for them, encrypted.
     type: dict
     default: {}
   version:
@@ -86,11 +87,13 @@ def run(options: dict[str, Any], host: Host, *, check_mode: bool) -> dict[str, A
     if check_mode:
         return {"changed": False, "token": "", "ca_cert_hash": "", "certificate_key": ""}
     kubectl, planes = Kubectl(host), options["control_planes"]
-    own = bool(planes) and etcd.runs_here(host)  # else no node is a member of it
-    gone = etcd.forget(etcd.Etcd(etcd.gateway(host)), list(planes), planes.values()) if own else []
+    members = etcd.Etcd(etcd.gateway(host)) if planes and etcd.runs_here(host) else None  # else no node is one of it
     forgotten = tokens.forget_nodes(kubectl, options["unjoined"])
     key = share_certificates(Kubeadm(host), options["version"]) if planes else ""
-    return {"changed": bool(gone or forgotten), **tokens.mint(kubectl), "certificate_key": key}
+    token = tokens.mint(kubectl)
+    # Last: one that still runs ends now, and may have been the one that answered all this at the shared address.
+    gone = etcd.forget(members, list(planes), planes.values()) if members else []
+    return {"changed": bool(gone or forgotten), **token, "certificate_key": key}
 
 
 def main() -> None:
