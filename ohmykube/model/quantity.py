@@ -33,6 +33,6 @@ def format_bytes(size: int) -> str:
 def human_bytes(size: int) -> str:
     """For tables: 41 MiB."""
     for unit, power in (("GiB", 30), ("MiB", 20), ("KiB", 10)):
-        if size >= 2**power:
+        if round(size / 2 ** (power - 10), 1) >= 1024:  # 1023.96 KiB are 1.0 MiB, not 1024.0 KiB
             return f"{size / 2**power:.1f} {unit}"
     return f"{size} B"

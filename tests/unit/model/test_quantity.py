@@ -1,7 +1,7 @@
 """Sizes."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ohmykube.errors import OhmykubeError
@@ -30,3 +30,10 @@ def test_what_is_written_is_read_back(size):
 
 def test_for_people():
     assert [human_bytes(size) for size in (12, 2048, 5 * 2**20, 3 * 2**30)] == ["12 B", "2.0 KiB", "5.0 MiB", "3.0 GiB"]
+
+
+@given(st.integers(0, 2**39), st.integers(-2000, 2000))
+@example(2**30, -1)
+def test_no_unit_is_shown_where_the_next_one_is_reached(size, near):
+    number = float(human_bytes(max(0, size + near)).split()[0])
+    assert number < 1024
