@@ -16,7 +16,6 @@ import click
 
 from ohmykube.errors import OhmykubeError
 from ohmykube.model.result import Result
-from ohmykube.report.record import fields_of
 
 if TYPE_CHECKING:
     from ohmykube.cli.settings import Settings
@@ -131,6 +130,8 @@ class _Lines:
 
 
 def _json_event(event: "Event") -> None:
+    from ohmykube.report.record import fields_of
+
     click.echo(json.dumps({"time": round(time.time(), 3), **fields_of(event)}), err=True)
 
 
