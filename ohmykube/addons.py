@@ -4,9 +4,10 @@ The logic is the collection's; see module_utils/addons.
 """
 
 from collections.abc import Iterable, Sequence
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
-from ansible_collections.ohmykube.cluster.plugins.module_utils.addons import sets
+from ansible_collections.ohmykube.cluster.plugins.module_utils.addons import rendering, sets
 from ansible_collections.ohmykube.cluster.plugins.module_utils.addons.definition import (
     Addon,
     builtin,
@@ -17,8 +18,8 @@ from ansible_collections.ohmykube.cluster.plugins.module_utils.addons.order impo
 
 from ohmykube.errors import OhmykubeError, each
 from ohmykube.model.names import check_name
+from ohmykube.model.problem import Problem
 from ohmykube.model.spec import AddonWish, Cluster
-from ohmykube.model.validate import Problem
 
 __all__ = ["Addon", "builtin", "disabled", "enabled", "members", "resolved"]
 
@@ -87,8 +88,32 @@ def disabled(cluster: Cluster, names: Iterable[str]) -> Cluster:
 def _with(cluster: Cluster, wishes: Sequence[AddonWish]) -> Cluster:
     """With these, in this order, and behind them what they require beside."""
     named = [wish.name for wish in wishes]
-    all_of_them = [addon.name for addon in sets.members(wish.model_dump() for wish in wishes)]
+    addons = sets.members(wish.model_dump() for wish in wishes)
+    _check_addresses(cluster, addons)
+    all_of_them = [addon.name for addon in addons]
     return _replaced(cluster, [*wishes, *(AddonWish(name=name) for name in all_of_them if name not in named)])
+
+
+def _check_addresses(cluster: Cluster, addons: Iterable[Addon]) -> None:
+    """The API server would refuse it, when all else is done."""
+    cidr = cluster.spec.network.service_cidr
+    for addon in addons:
+        for service, address in rendering.addresses(addon).items():
+            if not _within(address, cidr):
+                raise OhmykubeError(
+                    "addon.address",
+                    f"the Service {service} of {addon.name} has the address {address}, which is not in {cidr}",
+                    hint="take a copy of its folder with another clusterIP, or change spec.network.serviceCIDR",
+                    exit_code=2,
+                )
+
+
+def _within(address: str, cidrs: str) -> bool:
+    """What is no address, or no network, is somebody else's to judge."""
+    try:
+        return any(ip_address(address) in ip_network(cidr) for cidr in cidrs.split(","))
+    except ValueError:
+        return True
 
 
 def _replaced(cluster: Cluster, wishes: Sequence[AddonWish]) -> Cluster:

@@ -23,7 +23,7 @@ _ELSEWHERE = {
 _LINKS = [
     *((re.escape(place), target) for place, target in _ELSEWHERE.items()),
     (rf"{_COLLECTION}roles/(\w+)/README\.md", r"reference/roles/\1.md"),
-    (r"docs/([\w-]+\.md)", r"\1"),
+    (r"docs/([\w-]+\.md|pictures/[\w.-]+)", r"\1"),
 ]
 
 

@@ -71,6 +71,7 @@ class _Verbs(click.Group):
 
 @click.group(
     cls=_Verbs,
+    subcommand_metavar="VERB [ARGS]...",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="`ohmykube VERB --help` shows the flags of a verb, with examples.",
 )

@@ -7,6 +7,7 @@ import click
 
 from ohmykube import COLLECTIONS, __version__
 from ohmykube.cli.options import Verb
+from ohmykube.cli.output import aligned
 from ohmykube.cli.wiring import Session
 from ohmykube.model.result import Result
 
@@ -16,9 +17,13 @@ from ohmykube.model.result import Result
 def version_command(session: Session, /) -> Result:
     """Show versions of ohmykube and what it installs."""
     data = versions(session)
-    text = "\n".join(
-        f"{key + ':':20}{', '.join(value) if isinstance(value, list) else value}" for key, value in data.items()
-    )
+    rows = []
+    for key, value in data.items():
+        if isinstance(value, str):
+            rows.append((key, value))
+        elif others := [version for version in value if version != data["kubernetes"]]:
+            rows.append(("", f"and {', '.join(others)}"))
+    text = "\n".join(aligned(rows, indent=0))
     return Result("version", data, text=text)
 
 

@@ -33,7 +33,7 @@ def addon_command() -> None:
     cls=Verb,
     epilog="""\b
 Examples:
-  ohmykube addon list                    those that there are, and which of them the current cluster has
+  ohmykube addon list                    all, and what the current cluster has
   ohmykube addon list --name dev -o json
 """,
 )
@@ -67,7 +67,7 @@ def addon_list_command(session: Session, /) -> Result:
     epilog="""\b
 Examples:
   ohmykube addon enable metrics-server
-  ohmykube addon enable ./hello          a folder of your own; it is called hello
+  ohmykube addon enable ./hello          a folder of your own, called hello
   ohmykube --offline addon enable metrics-server    from the cache alone
 """,
 )

@@ -14,6 +14,7 @@ from ohmykube.artifacts import architecture
 from ohmykube.cli.bake import bake_command
 from ohmykube.cli.cache_pull import package_row, pull_command
 from ohmykube.cli.options import ARCH, Verb, allow_unverified
+from ohmykube.cli.output import aligned
 from ohmykube.cli.wiring import Session
 from ohmykube.errors import OhmykubeError
 from ohmykube.model.quantity import human_bytes, parse_bytes
@@ -46,8 +47,8 @@ def cache_list_command(session: Session, /) -> Result:
     cls=Verb,
     epilog="""\b
 Examples:
-  ohmykube cache add helm-v4.2.3-linux-amd64.tar.gz --component helm --version v4.2.3
-  ohmykube cache add ./kubelet --component kubelet --version v1.36.4 --arch arm64 --offline
+  ohmykube cache add helm-v4.2.3.tar.gz --component helm --version v4.2.3
+  ohmykube cache add ./kubelet --component kubelet --version v1.36.4 --offline
 """,
 )
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
@@ -93,9 +94,9 @@ def cache_verify_command(session: Session, /) -> Result:
     cls=Verb,
     epilog="""\b
 Examples:
-  ohmykube cache prune                     what belongs to nothing: leftovers of interrupted work
-  ohmykube cache prune --unused            versions that no cluster here has, and the catalogue's default is not
-  ohmykube cache prune --max-size 2GiB     the longest unused, until no more is left
+  ohmykube cache prune                  leftovers of interrupted work
+  ohmykube cache prune --unused         versions that no cluster would use
+  ohmykube cache prune --max-size 2GiB  the longest unused, down to 2 GiB
   ohmykube cache prune --keep-days 30
 """,
 )
@@ -122,7 +123,8 @@ def cache_prune_command(session: Session, /, keep_days: float | None, max_size: 
     text = f"Removed {len(rows)} files, {human_bytes(sum(row['bytes'] for row in rows))}."
     if busy:
         text += f" {len(busy)} more would go, but were used within the last hour."
-    return Result("cache prune", data, text="\n".join([*(f"{row['name']}  {row['size']}" for row in rows), text]))
+    lines = aligned([(row["name"], row["size"]) for row in rows], indent=0)
+    return Result("cache prune", data, text="\n".join([*lines, text]))
 
 
 @cache_command.command(
@@ -144,7 +146,7 @@ def cache_stats_command(session: Session, /) -> Result:
     cls=Verb,
     epilog="""\b
 Examples:
-  ohmykube cache export cache.tar                              for `ohmykube cache import` elsewhere
+  ohmykube cache export cache.tar     for `ohmykube cache import` elsewhere
   ohmykube cache export - | ssh build1 ohmykube cache import -
 """,
 )
@@ -175,7 +177,7 @@ def cache_export_command(session: Session, /, file: Path) -> Result:
     epilog="""\b
 Examples:
   ohmykube cache import cache.tar
-  ohmykube cache import cache.tar --sha256 61be55a8…    as the export printed it
+  ohmykube cache import cache.tar --sha256 61be55a8…  as the export printed it
 """,
 )
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))

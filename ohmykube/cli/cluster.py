@@ -8,6 +8,7 @@ import click
 
 from ohmykube.cli.baking import refresh
 from ohmykube.cli.options import Verb, allow_unverified
+from ohmykube.cli.output import aligned
 from ohmykube.cli.wiring import Session, user_kubeconfig
 from ohmykube.cli.wish import given_flags, wish
 from ohmykube.model.result import Result
@@ -21,10 +22,10 @@ from ohmykube.plans import DOWN, UP
     cls=Verb,
     epilog="""\b
 Examples:
-  ohmykube up                                  1 control plane, 2 workers
+  ohmykube up                    1 control plane, 2 workers
   ohmykube up --name dev --workers 3 --worker-memory 4
-  ohmykube up -f dev.yaml                      from a cluster file
-  ohmykube up                                  again: finishes what was interrupted
+  ohmykube up -f dev.yaml        from a cluster file
+  ohmykube up                    again: finishes what was interrupted
 
 \b
 A cluster file:
@@ -56,7 +57,7 @@ def up_command(
         execute(UP, context)
         session.home.choose(cluster.name)
     refresh(session, cluster, changed=context.changed > 0)
-    nodes = [f"{record.name}  {record.seen.address if record.seen else '-'}" for record in context.state.machines]
+    nodes = [(record.name, record.seen.address if record.seen else "-") for record in context.state.machines]
     data = {
         "name": cluster.name,
         "changed": context.changed > 0,
@@ -70,7 +71,7 @@ def up_command(
     text = "\n".join(
         [
             f"Cluster {cluster.name} {first}. Kubernetes {cluster.spec.kubernetes_version}, {len(nodes)} nodes:",
-            *(f"  {node}" for node in nodes),
+            *aligned(nodes),
             *(f"warning: {words}" for words in warnings(cluster)),
             f"export KUBECONFIG={folder.kubeconfig}",
         ]

@@ -27,10 +27,10 @@ def config_command() -> None:
     cls=Verb,
     epilog="""\b
 Examples:
-  ohmykube config show                     of the current cluster; where there is none, what `up` would make
+  ohmykube config show             the current cluster, or what `up` makes
   ohmykube config show -f dev.yaml --workers 5
   ohmykube config show -f dev.yaml > complete.yaml
-  ohmykube config show --kubeadm           what kubeadm is given on a control plane, and on a worker
+  ohmykube config show --kubeadm   what kubeadm is given on each kind of node
 """,
 )
 @wish
@@ -57,7 +57,7 @@ def config_show_command(session: Session, /, file: Path | None, kubeadm: bool, *
     epilog="""\b
 Examples:
   ohmykube config validate -f dev.yaml
-  ohmykube config validate -f dev.yaml -o json   every problem with its path and place
+  ohmykube config validate -f dev.yaml -o json   problems with their places
 """,
 )
 @click.option("-f", "--file", type=click.Path(path_type=Path), metavar="FILE", required=True, help="A cluster file.")
@@ -81,7 +81,10 @@ def config_validate_command(session: Session, /, file: Path) -> Result:
     epilog="""\b
 Examples:
   ohmykube config schema > cluster.schema.json
-  # yaml-language-server: $schema=cluster.schema.json      as the first line of a cluster file
+
+\b
+The first line of a cluster file, for editors:
+  # yaml-language-server: $schema=cluster.schema.json
 """,
 )
 def config_schema_command() -> Result:

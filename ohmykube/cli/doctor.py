@@ -1,5 +1,6 @@
 """doctor: what is wrong with this computer, the cache and a cluster, and what mends it."""
 
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ import click
 
 from ohmykube import keeping, nodes
 from ohmykube.cli.options import Verb
+from ohmykube.cli.output import folded
 from ohmykube.cli.wiring import Session
 from ohmykube.doctor import cache, cluster
 from ohmykube.doctor.base import COMPUTER, Finding, from_error, run
@@ -25,7 +27,7 @@ from ohmykube.providers.base import Provider, ProviderContext
 from ohmykube.store import lock
 from ohmykube.store.home import ClusterFolder
 
-_MARKS = {"ok": "✓", "warning": "!", "problem": "✗", "unknown": "?"}
+_MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "problem": ("✗", "red"), "unknown": ("?", "yellow")}
 Look = Callable[[], list[Finding]]
 
 
@@ -34,7 +36,7 @@ Look = Callable[[], list[Finding]]
     cls=Verb,
     epilog="""\b
 Examples:
-  ohmykube doctor                 this computer, the cache, and the current cluster
+  ohmykube doctor                 this computer, the cache, one cluster
   ohmykube doctor --name dev -v   also what is well
   ohmykube doctor --fix           carries out every remedy that it can
 """,
@@ -179,6 +181,8 @@ def _count(findings: list[Finding], word: str) -> str:
 
 
 def _line(finding: Finding) -> str:
-    head = f"{_MARKS[finding.severity]} {finding.where}: {finding.what}"
+    mark, color = _MARKS[finding.severity]
     code = "" if finding.severity == "ok" else f"  [{finding.code}]"
-    return f"{head}{code}" + (f"\n    remedy: {finding.remedy}" if finding.remedy else "")
+    words = folded(f"{mark} {finding.where}: {finding.what}{code}", sys.stdout).removeprefix(mark)
+    remedy = f"\n{folded(f'    remedy: {finding.remedy}', sys.stdout, indent=12)}" if finding.remedy else ""
+    return f"{click.style(mark, fg=color)}{words}{remedy}"

@@ -77,8 +77,8 @@ Examples:
   ohmykube image pull --manifest app.yaml               what its pods run
   kubectl kustomize . | ohmykube image pull --manifest -
   ohmykube image pull --chart ./chart --values prod.yaml
-  ohmykube image pull --kubernetes v1.36.4              what kubeadm runs
-  ohmykube image pull -f dev.yaml                       that, and the add-ons of a cluster
+  ohmykube image pull --kubernetes v1.36.4    what kubeadm runs
+  ohmykube image pull -f dev.yaml             that, and a cluster's add-ons
   ohmykube image pull localhost:5000/app:v1 --insecure-registry localhost:5000
 """,
 )
@@ -158,8 +158,8 @@ def image_rm_command(session: Session, /, references: tuple[str, ...]) -> Result
     cls=Verb,
     epilog="""\b
 Examples:
-  ohmykube image export nginx:1.29 nginx.tar      for `docker load`, `podman load`, `ctr images import`
-  ohmykube image export nginx:1.29 nginx.tar.zst  for `ohmykube image add` elsewhere
+  ohmykube image export nginx:1.29 nginx.tar      for `docker load`
+  ohmykube image export nginx:1.29 nginx.tar.zst  for `ohmykube image add`
 """,
 )
 @click.argument("reference", metavar="REF")

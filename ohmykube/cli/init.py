@@ -10,10 +10,11 @@ import click
 
 from ohmykube.cli import complete
 from ohmykube.cli.options import Verb
+from ohmykube.cli.output import aligned
 from ohmykube.cli.wiring import Session, document_of
 from ohmykube.cli.wish import given_flags, wish_without_file
 from ohmykube.errors import OhmykubeError
-from ohmykube.model import commented, origins, presets
+from ohmykube.model import commented, origins, presets, storage
 from ohmykube.model.document import Document, nearest
 from ohmykube.model.machines import wanted
 from ohmykube.model.names import cluster_name
@@ -145,7 +146,7 @@ def _begun(session: Session, name: str, document: Document, flags: dict[str, Any
         document.set(("spec", "provider"), "lima", "default")
         cluster = session.begun(name, document, given, beside)
     lookup.load(cluster.spec.provider)  # raises where there is none of that name
-    if cluster.spec.provider in presets.WITHOUT_DISKS and any(machine.disks for machine in wanted(cluster)):
+    if cluster.spec.provider in storage.WITHOUT_DISKS and any(machine.disks for machine in wanted(cluster)):
         raise OhmykubeError(
             "nspawn.disks",
             "system containers (provider nspawn) cannot have disks of their own",
@@ -200,12 +201,11 @@ def _told(session: Session, cluster: Cluster, path: Path, profile: str | None) -
         f"{path} describes the cluster {cluster.name}: Kubernetes {spec.kubernetes_version}, provider {spec.provider}"
     ]
     if spec.provider == "static":
-        lines += [f"  {host.name}  {host.address}  {host.role}" for host in spec.hosts]
+        lines += aligned([(host.name, host.address, host.role) for host in spec.hosts])
     else:
         groups: list[tuple[str, Group]] = [(_counted(spec.control_plane.count, "control plane"), spec.control_plane)]
         groups += [(_counted(group.count, group.name), group) for group in spec.workers]
-        width = max(len(words) for words, _ in groups)
-        lines += [f"  {words.ljust(width)}  {_sizes(group)}" for words, group in groups if group.count]
+        lines += aligned([(words, _sizes(group)) for words, group in groups if group.count])
     if profile:
         lines.append(f"It is kept as a profile: `ohmykube init --profile {profile}` begins with it.")
     if session.home.cluster(cluster.name).exists():

@@ -21,11 +21,11 @@ _NAMED = 3  # nodes that are named one by one
     cls=Verb,
     epilog="""\b
 Examples:
-  ohmykube load app:v1                       from the first of docker, podman and nerdctl that has it
+  ohmykube load app:v1                       from docker, podman or nerdctl
   ohmykube load app:v1 --runtime podman --nodes dev-worker-1,dev-worker-2
   ohmykube load app.tar other.tar.gz         archives: docker-archive or OCI
-  ohmykube load quay.io/me/app@sha256:61be…  what `ohmykube image pull` has brought
-  docker build -t app:v1 . && ohmykube load app:v1 && kubectl rollout restart deployment app
+  ohmykube load quay.io/me/app@sha256:61be…  from `ohmykube image pull`
+  docker build -t app:v1 . && ohmykube load app:v1
 """,
 )
 @click.argument("names", nargs=-1, required=True, metavar="IMAGE|ARCHIVE...")

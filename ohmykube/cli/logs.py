@@ -29,7 +29,7 @@ from ohmykube.store.home import ClusterFolder
     cls=Verb,
     epilog="""\b
 Examples:
-  ohmykube logs                     dev-logs-20261004T101500.tar.gz, in this folder
+  ohmykube logs                     dev-logs-20261004T101500.tar.gz, here
   ohmykube logs --name dev bug.tgz
 """,
 )

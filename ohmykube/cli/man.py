@@ -22,7 +22,7 @@ from ohmykube.model.result import Result
     cls=Verb,
     epilog="""\b
 Examples:
-  ohmykube man ~/.local/share/man/man1          then `man ohmykube` and `man ohmykube up`
+  ohmykube man ~/.local/share/man/man1          then `man ohmykube up`
   ohmykube man "$DESTDIR/usr/share/man/man1"    in the recipe of a package
 """,
 )

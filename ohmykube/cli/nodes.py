@@ -8,7 +8,8 @@ import click
 from ohmykube.cli import complete
 from ohmykube.cli.options import Verb
 from ohmykube.cli.wiring import Session
-from ohmykube.errors import OhmykubeError
+from ohmykube.errors import OhmykubeError, raise_all
+from ohmykube.model import storage
 from ohmykube.model.machines import Role, wanted
 from ohmykube.model.members import DEFAULT_GROUP, Addition, add, is_gone, remove
 from ohmykube.model.result import Result
@@ -26,10 +27,10 @@ from ohmykube.store.home import ClusterFolder
     cls=Verb,
     epilog="""\b
 Examples:
-  ohmykube add                                   one node more like the other workers
+  ohmykube add                                 one node more, like the others
   ohmykube add --count 2 --group big --cpu 4 --memory 8
   ohmykube add --group gpu --label gpu=yes --taint gpu=yes:NoSchedule
-  ohmykube add --role control-plane --count 2    one that was alone becomes one of three
+  ohmykube add --role control-plane --count 2  one becomes one of three
 """,
 )
 @click.option("--count", type=click.IntRange(1, 100), default=1, metavar="N", help="How many.  [default: 1]")
@@ -55,6 +56,7 @@ def add_command(session: Session, /, count: int, role: Role, group: str, **flags
         session.finished(folder)
         before = _settled(session, folder)
         cluster = add(before, Addition(count, group, _values(flags), role))
+        raise_all(storage.changed(before, cluster))
         known = {machine.name for machine in wanted(before)}
         names = tuple(machine.name for machine in wanted(cluster) if machine.name not in known)
         context = session.context(session.checked(cluster), folder, names=names)
@@ -76,7 +78,7 @@ def add_command(session: Session, /, count: int, role: Role, group: str, **flags
     epilog="""\b
 Examples:
   ohmykube delete dev-worker-2
-  ohmykube delete dev-worker-2 dev-worker-3 --force    whatever holds them back
+  ohmykube delete dev-worker-2 dev-worker-3 --force   whatever holds them
 """,
 )
 @click.argument("nodes", nargs=-1, required=True, metavar="NODE...", shell_complete=complete.nodes)
@@ -101,6 +103,7 @@ def delete_command(session: Session, /, nodes: tuple[str, ...], force: bool, tim
         machines = {machine.name for machine in context.provider.machines()}
         gone = [name for name in nodes if is_gone(cluster, name)]
         wish = remove(cluster, [name for name in nodes if name not in gone])
+        raise_all(storage.changed(cluster, wish))
         left = tuple(name for name in nodes if name not in gone or name in machines)
         if left:
             execute(delete(Removal(left, wish, force, timeout)), context)

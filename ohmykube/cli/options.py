@@ -46,6 +46,7 @@ ARCH = click.Choice(["amd64", "arm64"])
 allow_unverified = click.option(
     "--allow-unverified", is_flag=True, help="Accept what has no pinned and no published sum, too."
 )
+_COMMON_NAMES = {field.name for field in fields(Settings)}
 _DEFAULTS: dict[str, Any] = {"output": "table", "progress": "text", "parallel": 8}
 
 
@@ -67,6 +68,16 @@ class Verb(click.Command):
         for param in self.params:
             if isinstance(param, click.Option):
                 param.envvar = f"OHMYKUBE_{param.name.upper()}" if param.name else None
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Those of every verb stand below, where they hide none of its own."""
+        parts: dict[str, list[tuple[str, str]]] = {"Options": [], "Options of every verb": []}
+        for param in self.get_params(ctx):
+            if record := param.get_help_record(ctx):
+                parts["Options of every verb" if param.name in _COMMON_NAMES else "Options"].append(record)
+        for title, records in parts.items():
+            with formatter.section(title):
+                formatter.write_dl(records)
 
     def invoke(self, ctx: click.Context) -> NoReturn:
         from ohmykube.cli import audit, output

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -103,6 +103,7 @@ class LogNotes(logging.Handler):
         self.events(Event("note", "", record.getMessage()))
 
 
+_TITLE = 20  # columns of a phase's title, so that times stand below each other
 _ENDS = {"done": ("✓", "green"), "fail": ("✗", "red")}
 
 
@@ -122,11 +123,14 @@ class _Lines:
     def of(self, event: "Event") -> str:
         """The line that stays of an event; empty for most of them."""
         if event.kind == "note":
-            return event.text
+            return folded(event.text, sys.stderr)
         if event.kind not in _ENDS:
             return ""
         sign, color = _ENDS[event.kind]
-        return f"{click.style(sign, fg=color) if self.color else sign} {event.phase}  {event.seconds:.1f}s"
+        from ohmykube.report.board import clock
+
+        took = f"{event.seconds:.1f}s" if event.seconds < 60 else clock(event.seconds)
+        return f"{click.style(sign, fg=color) if self.color else sign} {event.phase:<{_TITLE}} {took:>6}"
 
 
 def _json_event(event: "Event") -> None:
@@ -143,33 +147,75 @@ def _error(error: OhmykubeError, settings: "Settings") -> None:
 
 
 def _print_error(error: OhmykubeError, *, verbose: bool) -> None:
-    click.echo(click.style(f"error: {error.message}", fg="red") + f"  [{error.code}]", err=True)
+    head, words = "error:", folded(f"error: {error.message}  [{error.code}]", sys.stderr)
+    click.echo(click.style(head, fg="red") + words.removeprefix(head), err=True)
     output = error.context.get("output", "")
     if output and output not in error.message:
         lines = output.strip().splitlines()
         for line in lines if verbose else lines[-8:]:
-            click.echo(f"  | {line}", err=True)
+            click.echo(folded(f"  | {line}", sys.stderr, indent=4), err=True)
     if error.hint:
-        click.echo(f"  hint: {error.hint}", err=True)
+        click.echo(folded(f"  hint: {error.hint}", sys.stderr, indent=8), err=True)
     if log := error.context.get("log"):
         click.echo(f"  log: {log}", err=True)
 
 
+_ROOM = 20  # columns that words need at least
+_WORD = re.compile(r"\s*\S+")
+_PHRASE = re.compile(r"\s*(?:`[^`]*`|\S)+")  # a command to be typed is one
+
+
+def _columns(stream: TextIO) -> int:
+    """Of a terminal; 0 where it is none."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns if stream.isatty() else 0
+    except (OSError, ValueError):  # what stands for it in a test
+        return 0
+
+
+def folded(text: str, stream: TextIO, indent: int = 2) -> str:
+    """On a terminal, lines end between words; elsewhere each stays one, for those who search."""
+    width = _columns(stream)
+    return "\n".join(_fold(line, width, indent, _PHRASE) for line in text.split("\n")) if width else text
+
+
+def _fold(line: str, width: int, indent: int, word: re.Pattern[str]) -> str:
+    lines = [""]
+    for each in word.findall(line):
+        if lines[-1].strip() and len(lines[-1] + each) > width:
+            lines.append(" " * indent + each.lstrip())
+        else:
+            lines[-1] += each
+    return "\n".join(lines)
+
+
 def table(data: Any, columns: Sequence[str], paint: Callable[[str, str], str | None] = lambda *_: None) -> str:
-    """paint: the colour of a cell, by its column and its text."""
+    """paint: the colour of a cell, by its column and its text. Words of the last column are broken on a terminal."""
     rows: list[Mapping[str, Any]] = data if isinstance(data, list) else []
     if not columns:
         return ""
     cells = [[column.upper() for column in columns]]
     cells += [[_cell(row.get(column)) for column in columns] for row in rows]
-    widths = [max(len(row[index]) for row in cells) for index in range(len(columns))]
-    lines = [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in cells]
-    for line, row in zip(lines, cells, strict=True):
-        line[-1] = row[-1]
+    lines = _padded(cells)
     for line in lines[1:]:
         found = [paint(column, cell.rstrip()) for column, cell in zip(columns, line, strict=True)]
         line[:] = [click.style(cell, fg=fg) if fg else cell for cell, fg in zip(line, found, strict=True)]
-    return "\n".join("  ".join(line).rstrip() for line in lines)
+    indent = sum(len(cell) + 2 for cell in lines[0][:-1])
+    room = _columns(sys.stdout) - indent
+    joined = [(line[-1], "  ".join(line).rstrip()) for line in lines]
+    return "\n".join(
+        _fold(line, indent + room, indent, _WORD) if " " in last and room >= _ROOM else line for last, line in joined
+    )
+
+
+def aligned(rows: Sequence[Sequence[str]], indent: int = 2) -> list[str]:
+    """A line for each row, with its cells below those of the others."""
+    return [(" " * indent + "  ".join(line)).rstrip() for line in _padded(rows)]
+
+
+def _padded(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [[*map(str.ljust, row[:-1], widths), row[-1]] for row in rows]
 
 
 def _cell(value: Any) -> str:

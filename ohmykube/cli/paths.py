@@ -18,9 +18,10 @@ from pydantic.alias_generators import to_camel
 from ohmykube.errors import OhmykubeError
 from ohmykube.model.custom import Hook, NodeFile
 from ohmykube.model.document import Path as Place
+from ohmykube.model.names import names_file
 from ohmykube.model.parts import replaced
+from ohmykube.model.problem import Problem
 from ohmykube.model.spec import Cluster, Registry
-from ohmykube.model.validate import Problem
 
 _HINT = "a path that does not begin with / counts from the folder of the cluster file"
 
@@ -60,14 +61,16 @@ class _Sources:
         return file.model_copy(update={"source": path, "sum": sum_})
 
     def world(self, cluster: Cluster) -> Cluster:
-        """What nodes are told of registries, and of the way to them. Roles read these files at each run."""
+        """What nodes are told of registries, and of the way to them; what machines are made from. Read at each run."""
         spec = cluster.spec
         registries = {host: self._registry(host, registry) for host, registry in spec.registries.items()}
         files = {key: url for key, url in spec.proxy if key != "no_proxy" and url and "://" not in url}
         proxy = {
             key: self._looked_at(("spec", "proxy", to_camel(key)), file, read_proxy)[0] for key, file in files.items()
         }
-        changed = {"registries": registries, "proxy": spec.proxy.model_copy(update=proxy)}
+        changed = {"registries": registries, "proxy": spec.proxy.model_copy(update=proxy), "template": spec.template}
+        if names_file(spec.template):
+            changed["template"] = self._looked_at(("spec", "template"), spec.template, lambda _: "")[0]
         return cluster.model_copy(update={"spec": spec.model_copy(update=changed)})
 
     def _registry(self, host: str, registry: Registry) -> Registry:

@@ -7,9 +7,10 @@ from typing import Any
 import click
 
 from ohmykube.cli.options import Verb
+from ohmykube.cli.output import aligned
 from ohmykube.cli.wiring import Session
 from ohmykube.cli.wish import given_flags, wish
-from ohmykube.model.plan import Step, refusals, steps
+from ohmykube.model.plan import refusals, steps
 from ohmykube.model.result import Result
 from ohmykube.model.validate import warnings
 
@@ -30,7 +31,7 @@ _SIGNS = {
     cls=Verb,
     epilog="""\b
 Examples:
-  ohmykube plan -f dev.yaml        what `up -f dev.yaml` would do, and what it would refuse
+  ohmykube plan -f dev.yaml    what `up -f dev.yaml` would do, or refuse
   ohmykube plan --workers 5
 """,
 )
@@ -49,9 +50,6 @@ def plan_command(session: Session, /, file: Path | None, **flags: Any) -> Result
     doubts = warnings(cluster)
     data = {"name": cluster.name, "steps": [asdict(step) for step in found], "warnings": doubts}
     nothing = f"{cluster.name} has all machines that are wished, and nothing in the wish has changed."
-    text = "\n".join([*(map(_line, found) if found else [nothing]), *(f"warning: {words}" for words in doubts)])
+    lines = aligned([(f"{_SIGNS[step.action]} {step.what}", step.detail) for step in found], indent=0) or [nothing]
+    text = "\n".join([*lines, *(f"warning: {words}" for words in doubts)])
     return Result("plan", data, text=text, status="error" if refused else "ok", errors=tuple(refused))
-
-
-def _line(step: Step) -> str:
-    return f"{_SIGNS[step.action]} {step.what}  {step.detail}"

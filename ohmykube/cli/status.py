@@ -22,7 +22,12 @@ from ohmykube.store.home import ClusterFolder
 
 _DAY = 86400  # seconds
 # The namespace that the workloads of an add-on are in, by what the cluster file calls it.
-_NAMESPACES = {"flannel": "kube-flannel", "metallb": "metallb-system", "local-path": "local-path-storage"}
+_NAMESPACES = {
+    "flannel": "kube-flannel",
+    "metallb": "metallb-system",
+    "local-path": "local-path-storage",
+    "rook-ceph": "rook-ceph",
+}
 
 
 @click.command(
@@ -32,7 +37,7 @@ _NAMESPACES = {"flannel": "kube-flannel", "metallb": "metallb-system", "local-pa
 Examples:
   ohmykube status
   ohmykube status --name dev -o json
-  ohmykube status --watch              drawn anew every 2 seconds; Ctrl-C ends it
+  ohmykube status --watch              every 2 seconds, until Ctrl-C
   ohmykube status --watch 10 -o json   one object a line
 """,
 )

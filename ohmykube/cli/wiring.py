@@ -24,8 +24,8 @@ from ohmykube.store.state import State
 if TYPE_CHECKING:  # what takes long to import, and is of no use to verbs that only look, is imported where it is used
     from ohmykube.artifacts import CachedArtifacts
     from ohmykube.model.load import Given
+    from ohmykube.model.problem import Problem
     from ohmykube.model.spec import Cluster
-    from ohmykube.model.validate import Problem
     from ohmykube.report.record import Recorder
 
 
@@ -244,6 +244,7 @@ class Session(Clusters):
             offline=self.settings.offline,
             reserved_networks=spec.network.cidrs,
             fetch=lambda component, architecture: self.artifacts.file(component, architecture),
+            look_up=lambda component, architecture: self.artifacts.catalogue.artifact(component, architecture),
             machine_image=partial(self._machine_image, cluster) if prepared else lambda: None,
             hosts=wanted(cluster) if static else (),
             ssh=spec.ssh.model_dump(by_alias=True) if static else {},

@@ -9,6 +9,7 @@ from click.core import ParameterSource
 
 from ohmykube.cli import complete
 from ohmykube.model.load import WORKERS, Given
+from ohmykube.model.names import names_file
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -39,7 +40,9 @@ _FILE = click.option(
 )
 _OPTIONS = (
     click.option("--provider", metavar="NAME", help="lima, static, nspawn or a plug-in's.  [default: what works here]"),
-    click.option("-t", "--template", metavar="NAME", help="Machine image.  [default: ubuntu-24.04]"),
+    click.option(
+        "-t", "--template", metavar="NAME", help="Machine image, or your Lima template.  [default: ubuntu-24.04]"
+    ),
     click.option(
         "--k8s-version",
         metavar="VERSION",
@@ -55,7 +58,7 @@ _OPTIONS = (
     click.option("--worker-memory", metavar="SIZE", help="Memory of each worker.  [default: 2]"),
     click.option("--worker-disk", metavar="SIZE", help="Disk of each worker.  [default: 10]"),
     click.option("--cni", type=click.Choice(["flannel", "none"]), help="Pod network.  [default: flannel]"),
-    click.option("--csi", type=click.Choice(["local-path-provisioner", "none"]), help="Storage."),
+    click.option("--csi", type=click.Choice(["local-path-provisioner", "rook-ceph", "none"]), help="Storage."),
     click.option("--lb", type=click.Choice(["metallb", "none"]), help="Load balancers.  [default: metallb]"),
     click.option("--proxy-mode", type=click.Choice(["nftables", "iptables", "ipvs"]), help="kube-proxy's mode."),
     click.option("--enable-swap", is_flag=True, default=None, help="Leave swap on, and let pods use some."),
@@ -85,5 +88,7 @@ def given_flags(flags: dict[str, Any]) -> tuple[Given, ...]:
             continue
         from_environment = ctx.get_parameter_source(flag) is ParameterSource.ENVIRONMENT
         name = f"OHMYKUBE_{flag.upper()}" if from_environment else f"--{flag.replace('_', '-')}"
+        if flag == "template" and names_file(value):
+            value = str(Path(value).expanduser().absolute())  # it counts from where we are, not from the file's folder
         given.append(Given(_FIELDS[flag], _WORDS.get(value, value) if isinstance(value, str) else value, name))
     return tuple(given)

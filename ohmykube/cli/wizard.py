@@ -8,7 +8,7 @@ import click
 from ohmykube.cli.output import table
 from ohmykube.cli.wiring import Session, document_of
 from ohmykube.errors import OhmykubeError
-from ohmykube.model import presets
+from ohmykube.model import presets, storage
 from ohmykube.model.document import nearest
 from ohmykube.model.names import check_name
 from ohmykube.model.presets import PRESETS, Computer
@@ -62,9 +62,8 @@ def _preset(session: Session, computer: Computer, provider: str) -> str:
         {"preset": preset.name, "machines": preset.words, "memory": _memory(preset, computer, provider)}
         for preset in PRESETS.values()
     ]
-    has = f"This computer has {computer.cores} CPUs and {human_bytes(computer.memory)} of memory; "
-    session.events(Event("note", "", f"{has}clusters get {human_bytes(computer.budget)} of it at most."))
-    session.events(Event("note", "", table(rows, ("preset", "machines", "memory"))))
+    has = f"Clusters get at most {human_bytes(computer.budget)} of the {human_bytes(computer.memory)} of memory here."
+    session.events(Event("note", "", f"\n{has}\n\n{table(rows, ('preset', 'machines', 'memory'))}\n"))
     choices = fitting or list(PRESETS)
     usual = "default" if "default" in choices else choices[0]
     answer: str = click.prompt("Preset", default=usual, type=click.Choice(choices), err=True)
@@ -72,7 +71,7 @@ def _preset(session: Session, computer: Computer, provider: str) -> str:
 
 
 def _memory(preset: presets.Preset, computer: Computer, provider: str) -> str:
-    if preset.raw and provider in presets.WITHOUT_DISKS:
+    if preset.raw and provider in storage.WITHOUT_DISKS:
         return f"not with {provider}"
     try:
         each = presets.sizes(preset, computer)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from ohmykube.errors import OhmykubeError, raise_all
+from ohmykube.model import storage
 from ohmykube.model.machines import wanted
 from ohmykube.model.spec import Cluster
 
@@ -34,6 +35,7 @@ def refuse(old: Cluster, new: Cluster, *, made: bool = True) -> None:
     ]
     if made:
         problems += [_read_once(kind) for kind in changed_documents(old, new) if kind != "JoinConfiguration"]
+    problems += storage.changed(old, new)
     machines = {machine.name: machine for machine in wanted(new)}
     for machine in wanted(old):
         now = machines.get(machine.name)

@@ -9,8 +9,8 @@ from pydantic import BaseModel, ValidationError
 from ohmykube.errors import OhmykubeError, raise_all
 from ohmykube.model import validate
 from ohmykube.model.document import Document, Path, merge, nearest
+from ohmykube.model.problem import Problem
 from ohmykube.model.spec import API_VERSION, Cluster
-from ohmykube.model.validate import Problem
 
 # In the words of YAML, by pydantic's type of the error.
 _WORDS = {

@@ -20,6 +20,11 @@ def check_name(name: str, longest: int = 40) -> str:
     return name
 
 
+def names_file(template: str) -> bool:
+    """Whether a template is a path, and no name of the catalogue."""
+    return "/" in template or template.endswith((".yaml", ".yml"))
+
+
 def cluster_name(name: str) -> str:
     """The name as typed, or OhmykubeError `name.invalid`."""
     try:

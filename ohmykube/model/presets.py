@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.ohmykube.cluster.plugins.module_utils import rook
+
 from ohmykube.errors import OhmykubeError
 from ohmykube.model.quantity import format_bytes, human_bytes
+from ohmykube.model.storage import CEPH, WITHOUT_DISKS
 from ohmykube.model.validate import CONTROL_PLANE_CPU
 
 _GIB = 2**30
@@ -12,7 +15,6 @@ _GIB = 2**30
 _PLANE = (2 * _GIB, 4 * _GIB)
 _WORKER = (1 * _GIB, 4 * _GIB)
 _CPU = 4  # not more for one, unasked
-WITHOUT_DISKS = frozenset({"nspawn"})  # providers whose machines cannot have raw disks
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,11 @@ class Preset:
     workers: int
     raw: int = 0
 
+    @property
+    def least_worker(self) -> int:
+        """Bytes of memory for one."""
+        return rook.memory(self.workers, 1, control_plane=False) if self.raw else _WORKER[0]
+
 
 PRESETS = {
     preset.name: preset
@@ -32,7 +39,7 @@ PRESETS = {
         Preset("tiny", "one node that does all", 1, 0),
         Preset("default", "one control plane, two workers", 1, 2),
         Preset("ha", "three control planes, two workers", 3, 2),
-        Preset("storage", "one control plane, three workers with a raw disk each", 1, 3, raw=20 * _GIB),
+        Preset("storage", "one control plane, three workers with disks for Ceph", 1, 3, raw=20 * _GIB),
     )
 }
 
@@ -66,7 +73,7 @@ def sizes(preset: Preset, computer: Computer, *, plane_memory: int = 0, worker_m
     plane_memory, worker_memory: bytes that somebody has chosen, which are kept; 0 for none. Raises OhmykubeError
     `computer.small`, unless all is chosen.
     """
-    plane, worker = plane_memory or _PLANE[0], worker_memory or _WORKER[0]
+    plane, worker = plane_memory or _PLANE[0], worker_memory or preset.least_worker
     left = computer.budget - preset.planes * plane - preset.workers * worker
     chosen = plane_memory and (worker_memory or not preset.workers)
     if computer.cores < CONTROL_PLANE_CPU or (left < 0 and not chosen):
@@ -98,12 +105,14 @@ def spec(preset: Preset, each: Sizes) -> dict[str, Any]:
     if preset.workers:
         workers |= {"cpu": each.worker_cpu, "memory": format_bytes(each.worker_memory)}
     if preset.raw:
+        workers["disk"] = format_bytes(20 * _GIB)  # for the images of Ceph, too
         workers["disks"] = [{"size": format_bytes(preset.raw)}]
+        return {"controlPlane": plane, "workers": [workers], "storage": {"csi": CEPH}}
     return {"controlPlane": plane, "workers": [workers]}
 
 
 def _least(preset: Preset) -> int:
-    return preset.planes * _PLANE[0] + preset.workers * _WORKER[0]
+    return preset.planes * _PLANE[0] + preset.workers * preset.least_worker
 
 
 def _small(preset: Preset, computer: Computer, least: int) -> OhmykubeError:

@@ -32,6 +32,7 @@ API_VERSION = "ohmykube.dev/v1"
 _Cpu = Annotated[int, Field(ge=1, le=256, description="CPUs of each.")]
 _Memory = Annotated[Size, Field(description="Memory of each; a bare number is GB.")]
 _Disk = Annotated[Size, Field(description="Disk of each; only what is used takes room.")]
+_RawDisk = Annotated[str, Field(pattern=r"^/dev/[^\s]+$")]
 _Labels = Annotated[Labels, Field(description="Labels of its nodes.")]
 _Annotations = Annotated[dict[str, str], Field(description="Annotations of its nodes.")]
 _Taints = Annotated[tuple[Taint, ...], Field(description='Taints, like "key=value:NoSchedule".')]
@@ -121,7 +122,9 @@ class Network(Model):
 class Storage(Model):
     """What volumes are made by."""
 
-    csi: Literal["local-path", "none"] = Field("local-path", description="Volumes on a node's disk; or none.")
+    csi: Literal["local-path", "rook-ceph", "none"] = Field(
+        "local-path", description="local-path; rook-ceph on raw disks; or none."
+    )
 
 
 class KubeadmRead(Model):
@@ -147,6 +150,7 @@ class Host(Model):
     )
     address: str = Field(min_length=1, description="At which other hosts and this computer reach it.")
     role: Literal["control-plane", "worker"] = Field("worker", description="control-plane or worker.")
+    disks: tuple[_RawDisk, ...] = Field((), description="Raw disks for Ceph, like /dev/sdb; empty ones.")
     labels: _Labels = {}
     annotations: _Annotations = {}
     taints: _Taints = ()

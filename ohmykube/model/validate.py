@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
+from ohmykube.model import storage
 from ohmykube.model.document import Path
 from ohmykube.model.machines import wanted
 from ohmykube.model.parts import parts
+from ohmykube.model.problem import Problem
 from ohmykube.model.quantity import format_bytes
 from ohmykube.model.spec import Cluster, Group
 
@@ -17,13 +18,6 @@ CONTROL_PLANE_CPU = 2
 WORKER_MEMORY = 512 * 2**20
 SMALLEST_DISK = 5 * 2**30
 OLDEST = (1, 31)  # it has kubeadm.k8s.io/v1beta4, and NodeSwap without a feature gate
-
-
-@dataclass(frozen=True)
-class Problem:
-    path: Path
-    words: str
-    hint: str = ""
 
 
 def check(cluster: Cluster, supported_versions: tuple[str, ...]) -> list[Problem]:
@@ -36,6 +30,7 @@ def check(cluster: Cluster, supported_versions: tuple[str, ...]) -> list[Problem
         *_shared_address(cluster),
         *_pods(cluster),
         *_hosts(cluster),
+        *storage.problems(cluster),
         *_custom(cluster),
     ]
 

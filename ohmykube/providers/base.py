@@ -19,6 +19,7 @@ class ProviderContext:
     known_hosts: the provider adds each machine's host key at its creation (ohmykube.ssh.pin_host_key).
     template: the machine image's name, or the path of the user's own template.
     fetch: path of a verified file of the catalogue: fetch(component, architecture), downloading it where allowed.
+    look_up: raises what `fetch` would of a component that the catalogue does not have; downloads nothing.
     """
 
     cluster: str
@@ -30,6 +31,7 @@ class ProviderContext:
     offline: bool = False
     reserved_networks: tuple[str, ...] = ()  # CIDRs that the cluster uses for pods and services
     fetch: Callable[[str, str], Path] | None = None
+    look_up: Callable[[str, str], object] = lambda *_: None
     machine_image: Callable[[], Path | None] = lambda: None  # what `capture` filled, where it serves this cluster
     hosts: tuple[MachineSpec, ...] = ()  # static: the machines that exist
     ssh: Mapping[str, object] = field(default_factory=dict)  # static: user, port, identityFile

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from ohmykube.phases.base import Event
 
 _BAR = 16  # columns of a download's bar, where there is room
-_BROAD = 100  # columns of a line at most: what stands at its two ends is read together
+_BROAD = 80  # columns of a line at most: what stands at its two ends is read together
 _WIDE = 60  # columns from which on there is
 
 
@@ -88,7 +88,7 @@ def _of_nodes(phase: _Phase, width: int, now: float) -> list[str]:
     longest = max(map(len, phase.nodes), default=0)
     column = min(longest, width // 3)
     return [
-        _spread(f"  {_end_of(node, column):<{column}}  {text}", _seconds(now - since), width)
+        _spread(f"  {_end_of(node, column):<{column}}  {text}", clock(now - since), width)
         for node, (text, since) in phase.nodes.items()
     ]
 
@@ -110,9 +110,10 @@ def _end_of(node: str, width: int) -> str:
 
 
 def _elapsed(seconds: float, expected: float) -> str:
-    return f"{_seconds(seconds)} of ~{_seconds(expected)}" if expected >= 1 else _seconds(seconds)
+    return f"{clock(seconds)} of ~{clock(expected)}" if expected >= 1 else clock(seconds)
 
 
-def _seconds(value: float) -> str:
+def clock(value: float) -> str:
+    """Seconds as a clock without hours tells them."""
     whole = int(value)
     return f"{whole}s" if whole < 60 else f"{whole // 60}m{whole % 60:02d}s"

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from ohmykube import ssh
 from ohmykube.errors import OhmykubeError
+from ohmykube.model.names import names_file
 from ohmykube.providers.base import Machine, MachineSpec, ProviderContext, SshTarget
 from ohmykube.providers.lima import describe, host, image, locks, ports, problems, processes, template, tool
-from ohmykube.providers.lima.limactl import Instance, Job, Limactl
+from ohmykube.providers.lima.limactl import Instance, Job, Limactl, at_least
 from ohmykube.providers.lima.network import Network, longest_socket
 from ohmykube.providers.lima.power import Power
 
@@ -21,6 +22,10 @@ _CREATE_TIMEOUT = 900.0  # seconds: a download of an image by the user's own tem
 _BEGIN_TIMEOUT = 60.0  # seconds until an instance that is created has its template in place
 _DELETE_TIMEOUT = 120.0  # seconds
 _POLL = 0.1  # seconds
+
+# Its first boot gives networks other names than it waits for, for two minutes (LP: #2136392). Lima before 2.2 knows no
+# cure, and refuses the word for it.
+_LATE_NETWORK = "ubuntu-26.04"
 
 _CREATED = "ohmykube.created"  # in an instance's folder, once limactl said that its disk is whole
 
@@ -40,8 +45,8 @@ class LimaProvider:
         self._context = context
         self._home = context.home.resolve() / "lima"  # as Lima's processes will have it in their command lines
         self._lock, self._create_lock = self._home / ".network.lock", self._home / ".create.lock"
-        named = context.template.endswith((".yaml", ".yml")) or "/" in context.template
-        self._user_template = Path(context.template).expanduser().absolute() if named else None
+        template_file = Path(context.template).expanduser().absolute()
+        self._user_template = template_file if names_file(context.template) else None
 
     @staticmethod
     def unusable() -> str:
@@ -191,16 +196,18 @@ class LimaProvider:
 
     def _files_missing(self) -> list[OhmykubeError]:
         """What is to be fetched and cannot be, as far as this can be told without fetching it."""
-        if self._user_template and not self._user_template.is_file():
-            message = f"the template {self._user_template} is no file"
-            return [OhmykubeError("lima.template", message, hint="correct spec.template", exit_code=2)]
-        if self._context.fetch and not self._context.offline:
-            return []
+        if self._user_template and (words := template.problem(self._user_template)):
+            message = f"the template {self._user_template} {words}"
+            hint = "correct it, or spec.template; docs/lima.md shows one"
+            return [OhmykubeError("lima.template", message, hint=hint, exit_code=2)]
         found: list[OhmykubeError] = []
+        online = self._context.fetch is not None and not self._context.offline
         try:
-            self._image()
+            (self._look_up if online else self._image)()
         except OhmykubeError as error:
             found.append(error)
+        if online:
+            return found
         try:
             if not tool.find(self._context.home):
                 tool.release(self._context.fetch)
@@ -231,6 +238,7 @@ class LimaProvider:
             disks=tuple(disks),
             api_port=self._api_port(machine),
             vz=host.is_mac(),
+            late_network=self._context.template == _LATE_NETWORK and at_least(self._limactl.executable, (2, 2)),
         )
         text = template.render(machine, recipe)
         return self._limactl.spawn(["create", f"--name={machine.name}", "-"], stdin=text, secrets=host_key.splitlines())
@@ -252,6 +260,11 @@ class LimaProvider:
             message = f"the image {self._context.template} cannot be had: there is no catalogue"
             raise OhmykubeError("lima.image", message, hint="name a template of your own: `spec.template: ./my.yaml`")
         return self._context.fetch(self._context.template, host.architecture()[0]).resolve()
+
+    def _look_up(self) -> None:
+        """Raises `catalogue.missing` where there is no image of the template's name."""
+        if not self._user_template:
+            self._context.look_up(self._context.template, host.architecture()[0])
 
     def _delete_disks(self, prefix: str) -> None:
         disks = sorted(path.name for path in (self._home / "_disks").glob(f"{prefix}*"))

@@ -142,8 +142,8 @@ class Limactl:
         return {str(network["name"]): network for network in found}
 
 
-def version(executable: Path) -> tuple[int, int] | None:
-    """Its version; None for a build that does not know its own, which Lima too takes for the newest."""
+def at_least(executable: Path, floor: tuple[int, int]) -> bool:
+    """Whether it is of that version or newer. A build that does not know its own counts as the newest, as for Lima."""
     try:
         done = subprocess.run(
             [str(executable), "--version"], capture_output=True, text=True, timeout=QUICK, check=False
@@ -151,7 +151,7 @@ def version(executable: Path) -> tuple[int, int] | None:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise OhmykubeError("lima.failed", f"{executable} cannot be run: {error}") from error
     found = _VERSION.search(done.stdout)
-    return (int(found[1]), int(found[2])) if found else None
+    return not found or (int(found[1]), int(found[2])) >= floor
 
 
 def _instance(data: Mapping[str, Any], errors: Mapping[str, str]) -> Instance:

@@ -31,9 +31,11 @@ class Recipe:
     """Everything about an instance that the machine's wish does not say.
 
     image: a disk image that was verified already, so it comes without a digest: Lima would hash it at every create.
-    base: the user's own template, which Lima lays below this one: what is set here wins, its lists are kept too.
+    base: the user's own template, which Lima lays below this one: what is set here wins, its lists are kept too, those
+        of scripts before ours.
     host_key: the machine's private ssh key; host_public_key: `type key`. Known to us before it first boots.
     api_port: the port of 127.0.0.1 that leads to its API server; 0: none.
+    late_network: the boot must not wait for networks to have their names: Lima gives them theirs only then.
     """
 
     cluster: str
@@ -47,6 +49,7 @@ class Recipe:
     disks: tuple[str, ...] = ()
     api_port: int = 0
     vz: bool = False
+    late_network: bool = False
 
 
 def render(machine: MachineSpec, recipe: Recipe) -> str:
@@ -76,9 +79,24 @@ def render(machine: MachineSpec, recipe: Recipe) -> str:
         template["images"] = [{"location": str(recipe.image), "arch": recipe.arch}]
     if recipe.disks:
         template["additionalDisks"] = [{"name": name, "format": False} for name in recipe.disks]
+    if recipe.late_network:
+        template["param"] = {"internal_netplanOptional": "true"}
     if recipe.api_port:
         template["portForwards"] = [{"guestPort": API_PORT, "hostPort": recipe.api_port, "static": True}]
     return yaml.dump(template, Dumper=_Dumper, sort_keys=False, width=2**16)
+
+
+def problem(base: Path) -> str:
+    """Why a template of the user's own cannot be one, in half a sentence; limactl judges the rest."""
+    try:
+        found = yaml.safe_load(base.read_text())
+    except (OSError, UnicodeDecodeError) as error:
+        return f"cannot be read: {getattr(error, 'strerror', None) or error}"
+    except yaml.YAMLError as error:
+        return f"is no YAML: {str(error).splitlines()[0]}"
+    if not isinstance(found, dict):
+        return "is no mapping of keys"
+    return "" if found.keys() & {"images", "base"} else "names no machine image: it needs `images` or a `base`"
 
 
 class _Dumper(yaml.SafeDumper):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ohmykube.errors import OhmykubeError
 from ohmykube.providers.lima import host
-from ohmykube.providers.lima.limactl import FLOOR, version
+from ohmykube.providers.lima.limactl import FLOOR, at_least
 
 Fetch = Callable[[str, str], Path]
 
@@ -20,7 +20,7 @@ _RELEASE = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 def find(home: Path) -> Path | None:
     """A limactl that is here and new enough: on the PATH, else the newest of those unpacked below `home`."""
     installed = shutil.which("limactl")
-    if installed and _new_enough(Path(installed)):
+    if installed and at_least(Path(installed), FLOOR):
         return Path(installed)
     unpacked = sorted((home / "tools").glob("lima*/bin/limactl"), key=_release)
     return unpacked[-1] if unpacked else None
@@ -68,11 +68,6 @@ def unpack(archive: Path, tools: Path) -> Path:
             if not limactl.exists():  # else another process was faster
                 raise
     return limactl
-
-
-def _new_enough(limactl: Path) -> bool:
-    known = version(limactl)
-    return known is None or known >= FLOOR
 
 
 def _release(limactl: Path) -> tuple[int, ...]:

@@ -77,6 +77,8 @@ HOSTILE: dict[str, tuple[Edit, list[tuple[tarfile.TarInfo, bytes]]]] = {
     "a row of another size": (changed_row("packages", size=7), []),
     "a row that claims other files": (changed_row("packages", 2, files=["etc/shadow"]), []),
     "an original that is another": (changed_row("packages", source_sha256="0" * 64), []),
+    "an original of another longer sum": (changed_row("packages", source_sha512="0" * 128), []),
+    "a longer sum that is none": (changed_row("packages", source_sha512=7), []),
     "a package with other files": (other_content("t", packed(entry("etc/shadow", b"x"))), []),
     "a package that climbs": (other_content("t", packed(entry("../../etc/shadow", b"x"))), []),
     "a package with a device": (other_content("t", packed(entry("usr/bin/tool", type=tarfile.CHRTYPE))), []),

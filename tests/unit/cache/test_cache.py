@@ -1,5 +1,6 @@
 """The package cache: what gets in, what does not, and what a second asker finds."""
 
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -105,6 +106,25 @@ class TestEnsure:
 
 
 class TestSums:
+    @pytest.mark.parametrize("pinned", [True, False])
+    def test_the_longer_kind_serves_as_well(self, cache: Cache, server: Server, root: Path, pinned: bool) -> None:
+        """Debian publishes no other for its machine images."""
+        good, bad = (hashlib.sha512(content).hexdigest() for content in (TOOL, b"another"))
+
+        def wanted(digest: str) -> Artifact:
+            sums = server.put("SHA512SUMS", f"{digest}  tool\n".encode())
+            made = artifact(server.put("tool", TOOL), members={}, checksum_url=sums)
+            return replace(made, sha512=digest) if pinned else made
+
+        error = refused(cache, wanted(bad))
+        assert (error.code, error.context["found"]) == ("cache.sum-mismatch", good)
+        assert "its sha512 is" in error.message
+        entry = cache.ensure(wanted(good))
+        assert (entry.source_sha512, entry.source_sha256, entry.verified) == (good, hexsum(TOOL), True)
+        assert cache.find(wanted(good)) == entry
+        assert (cache.find(wanted(bad)) is None) == pinned
+        assert Cache(root).entries() == [entry]
+
     def test_the_wrong_file_never_gets_in(self, cache: Cache, server: Server, root: Path) -> None:
         error = refused(cache, artifact(server.put("tool", b"evil"), TOOL))
         assert error.code == "cache.sum-mismatch"

@@ -52,7 +52,7 @@ class TestShipped:
                 artifact = self.catalogue.artifact(component, arch, version)
                 assert artifact.url.startswith("https://") or (artifact.images and not artifact.url)
                 assert "{" not in artifact.url + artifact.checksum_url
-                assert artifact.sha256 or artifact.checksum_url or not artifact.url
+                assert artifact.pinned or artifact.checksum_url or not artifact.url
                 assert artifact.format != "raw" or "" in artifact.members or not artifact.members
                 assert all(not place.startswith("/") for place in artifact.members.values())
                 assert all(normal_reference(image) == image for image in artifact.images)
@@ -76,7 +76,7 @@ class TestShipped:
         assert "registry.k8s.io/etcd:3.6.6-0" in self.catalogue.artifact("kubeadm", "amd64", "v1.35.7").images
 
     def test_manifests_and_machine_images_do_not_go_to_nodes(self) -> None:
-        for name in ("flannel", "metallb", "local_path", "ubuntu-24.04", "lima", "lima_darwin"):
+        for name in ("flannel", "metallb", "local_path", "ubuntu-24.04", "debian-13", "lima", "lima_darwin"):
             assert not self.catalogue.artifact(name, "arm64").members
 
     def test_what_is_an_image_alone_has_nothing_to_fetch(self) -> None:
@@ -89,12 +89,16 @@ class TestShipped:
         assert "Darwin-arm64" in self.catalogue.artifact("lima_darwin", "arm64").url
         assert "Darwin-x86_64" in self.catalogue.artifact("lima_darwin", "x86_64").url
 
-    def test_a_machine_image_has_an_undated_way_out(self) -> None:
-        dated, undated = (self.catalogue.artifact("ubuntu-24.04", "amd64", v) for v in ("v20260705", "v24.04"))
-        assert "release-20260705/" in dated.url
-        assert "/release/" in undated.url
-        assert undated.sha256 == ""
-        assert self.catalogue.default("ubuntu-24.04") == dated.version
+    @pytest.mark.parametrize("name", ["debian-12", "debian-13", "ubuntu-22.04", "ubuntu-24.04", "ubuntu-26.04"])
+    def test_a_machine_image_has_an_undated_way_out(self, name: str) -> None:
+        dated = self.catalogue.artifact(name, "amd64")
+        undated = self.catalogue.artifact(name, "amd64", name.partition("-")[2])
+        assert dated.version[1:] in dated.url
+        assert re.search(r"/(release|latest)/", undated.url)
+        assert dated.pinned
+        assert not undated.pinned
+        assert dated.checksum_url.endswith("SHA512SUMS" if dated.sha512 else "SHA256SUMS")
+        assert dated.sha512 or not name.startswith("debian")
 
     def test_unknown_component_names_its_neighbours(self) -> None:
         assert "kubeadm" in refused("catalogue.missing", self.catalogue.default, "kubadm").message
@@ -111,6 +115,20 @@ class TestShipped:
 
 
 class TestOverlay:
+    def test_a_sum_of_either_kind_takes_the_others_place(self, overlay) -> None:  # type: ignore[no-untyped-def]
+        text = "components: {debian-12: {versions: {v20260712-2537: {amd64: {url: 'file:mine', sha256: %s}}}}}"
+        found = overlay(text % SUM).artifact("debian-12", "amd64", "v20260712-2537")
+        assert (found.sha256, found.sha512, found.pinned) == (SUM, "", SUM)
+        back = "components: {debian-12: {versions: {v20260712-2537: {amd64: %s}}}}" % (OTHER * 2)
+        found = overlay(text % SUM, back).artifact("debian-12", "amd64", "v20260712-2537")
+        assert (found.sha256, found.sha512) == ("", OTHER * 2)
+
+    def test_one_sum_is_enough(self, overlay) -> None:  # type: ignore[no-untyped-def]
+        text = f"components: {{x: {{versions: {{v1: {{any: {{sha256: {SUM}, sha512: {SUM * 2}}}}}}}}}}}"
+        assert "one sum is enough" in refused("catalogue.invalid", overlay, text).message
+        text = f"components: {{x: {{versions: {{v1: {{any: {{sha512: {SUM}}}}}}}}}}}"
+        assert "a sha512 sum has 128" in refused("catalogue.invalid", overlay, text).message
+
     def test_its_newest_version_becomes_the_default(self, overlay) -> None:  # type: ignore[no-untyped-def]
         catalogue = overlay(
             f"components: {{kubeadm: {{versions: {{1.36.2: {{amd64: {SUM}}}, v1.36.1: {{amd64: {SUM}}}}}}}}}"

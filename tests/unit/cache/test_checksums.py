@@ -1,11 +1,12 @@
 """The forms in which projects publish sums."""
 
 import pytest
-from ansible_collections.ohmykube.cluster.plugins.module_utils.checksums import find_sum
+from ansible_collections.ohmykube.cluster.plugins.module_utils.checksums import algorithm, find_sum
 from hypothesis import given
 from hypothesis import strategies as st
 
 A, B = "a1" * 32, "b2" * 32
+LONG = "c3" * 64
 SIGNED = f"""-----BEGIN PGP SIGNED MESSAGE-----
 Hash: SHA256
 
@@ -35,6 +36,15 @@ iQIzBAEBCAAdFiEE
 )
 def test_found(text: str) -> None:
     assert find_sum(text, "tool") == A
+
+
+@pytest.mark.parametrize(
+    "text", [LONG, f"{LONG}  tool\n", f"{B}  other\n{LONG} *tool\n", f"SHA512 (tool) = {LONG}\n", f"{LONG[:-2]}  tool"]
+)
+def test_the_longer_kind(text: str) -> None:
+    found = find_sum(text, "tool")
+    assert found == (LONG if LONG in text else "")
+    assert not found or algorithm(found) == "sha512"
 
 
 def test_in_a_signed_file() -> None:

@@ -47,6 +47,19 @@ def wish(world):
     return [each["name"] for each in yaml.safe_load(world.folder.spec_file.read_text())["spec"].get("addons", [])]
 
 
+def test_an_address_outside_of_the_clusters_services_is_refused(run, tmp_path):
+    """The API server would say so when all else is done."""
+    file = tmp_path / "dev.yaml"
+    for cidr, wanted in (("10.64.0.0/12", 2), ("10.96.0.0/16", 0), ("nonsense", 2)):
+        write(file, provider="nspawn", addons=["registry-mirror"], network={"serviceCIDR": cidr})
+        code, _, err = run("config", "validate", "-f", file)
+        assert (code, "internal" in err) == (wanted, False), err
+        words = (
+            "the Service registry-mirror of registry-mirror has the address 10.96.0.50, which is not in 10.64.0.0/12"
+        )
+        assert (words in err) == ("64" in cidr)
+
+
 def test_enabled_twice_and_disabled(run, world):
     data = told(run("addon", "enable", "metrics-server", "-o", "json"))["data"]
     assert (data["enabled"], data["changed"], data["addons"]) == (["metrics-server"], True, ["metrics-server"])

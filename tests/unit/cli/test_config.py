@@ -64,6 +64,16 @@ def test_each_value_says_where_it_comes_from(run, file, monkeypatch):
     }
 
 
+def test_a_template_of_ones_own_is_found_from_anywhere(run, file, tmp_path, monkeypatch):
+    """As any file that a cluster file names; one of a flag is where the person is."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    (tmp_path / "mine.yaml").write_text(file.read_text().replace("spec:", "spec:\n  template: machines/mine.yaml"))
+    for args, wanted in (((), "machines/mine.yaml"), (("-t", "./mine.yaml"), "here/mine.yaml")):
+        spec = shown(run, "-f", tmp_path / "mine.yaml", "--provider", "lima", *args)["cluster"]["spec"]
+        assert spec["template"] == str(tmp_path / wanted)
+
+
 def test_what_is_shown_is_a_cluster_file_with_comments(run, file, tmp_path):
     code, out, _ = run("config", "show", "-f", file)
     assert code == 0

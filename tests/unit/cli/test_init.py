@@ -36,7 +36,8 @@ def data(answer):
 
 @pytest.mark.parametrize("preset", list(PRESETS))
 def test_the_file_is_the_wish(run, folder, preset):
-    flags = ("--master-cpu", 3, "--workers", 4, "--cni", "none", "--lb", "none", "--enable-swap", "--worker-disk", 12)
+    cni = "flannel" if preset == "storage" else "none"
+    flags = ("--master-cpu", 3, "--workers", 4, "--cni", cni, "--lb", "none", "--enable-swap", "--worker-disk", 12)
     made = data(run("init", "--preset", preset, "--name", "dev", *flags, "-o", "json"))
     assert (made["name"], made["file"], made["profile"]) == ("dev", "dev.yaml", None)
     assert data(run("config", "show", "-f", "dev.yaml", "-o", "json"))["cluster"] == made["cluster"]
@@ -44,7 +45,8 @@ def test_the_file_is_the_wish(run, folder, preset):
     assert (spec["controlPlane"]["count"], spec["controlPlane"]["cpu"]) == (PRESETS[preset].planes, 3)
     assert (spec["workers"][0]["count"], spec["workers"][0]["disk"]) == (4, "12GiB")
     assert bool(spec["workers"][0]["disks"]) == (preset == "storage")
-    assert (spec["network"]["cni"], spec["swap"]) == ("none", True)
+    assert (spec["storage"]["csi"] == "rook-ceph") == (preset == "storage")
+    assert (spec["network"]["cni"], spec["swap"]) == (cni, True)
     assert [path.name for path in folder.iterdir()] == ["dev.yaml"]
 
 

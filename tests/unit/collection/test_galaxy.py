@@ -1,7 +1,6 @@
 """The collection as Galaxy has it: built, installed elsewhere, and used from outside of the checkout."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-COLLECTION = Path(__file__).parents[3] / "collections/ansible_collections/ohmykube/cluster"
+from tests.galaxy import COLLECTION, ansible, install
+
 PLAY = """
 - hosts: localhost
   gather_facts: false
@@ -25,29 +25,11 @@ PLAY = """
 OVERLAY = "components: {own: {versions: {v1.0: {any: {url: 'https://mirror.example.org/own', sha256: %s}}}}}\n"
 
 
-def ansible(program, *arguments, folder):
-    """A program of Ansible that knows nothing of the checkout."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE", "PYTHONPATH"))}
-    return subprocess.run(
-        [str(Path(sys.executable).with_name(program)), *map(str, arguments)],
-        cwd=folder,
-        env={**clean, "ANSIBLE_COLLECTIONS_PATH": str(folder / "collections"), "ANSIBLE_NOCOLOR": "1"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-
 @pytest.fixture(scope="module")
 def outside(tmp_path_factory):
     """A folder with the collection installed in it, as from Galaxy."""
     folder = tmp_path_factory.mktemp("outside")
-    built = ansible("ansible-galaxy", "collection", "build", "--output-path", folder, COLLECTION, folder=folder)
-    assert built.returncode == 0, built.stderr
-    (archive,) = folder.glob("*.tar.gz")
-    done = ansible("ansible-galaxy", "collection", "install", "--offline", "-p", "collections", archive, folder=folder)
-    assert done.returncode == 0, done.stderr
+    install(folder)
     return folder
 
 

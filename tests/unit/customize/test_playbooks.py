@@ -40,9 +40,13 @@ def test_only_hosts_with_hooks_of_the_moment_take_part(tmp_path: Path) -> None:
         "a": {},
         "b": {"customize_hooks": {"preSystem": [hook]}},
         "c": {"customize_hooks": {"preKubernetes": [hook]}},
+        "theirs": {"customize_hooks": {"preSystem": [hook]}},
     }
+    groups = {"control_plane": {"hosts": {"a": {}}}, "workers": {"hosts": {"b": {}, "c": {}}}}
     variables = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
-    (tmp_path / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": hosts, "vars": variables}}))
+    (tmp_path / "hosts.yml").write_text(
+        yaml.safe_dump({"all": {"hosts": hosts, "children": groups, "vars": variables}})
+    )
     (tmp_path / "play.yml").write_text(PLAYS)
     said = run(tmp_path, "--check", "play.yml")
     assert said.count("no hosts matched") == 1

@@ -115,6 +115,18 @@ def test_the_proxy_mode_is_always_said(mode):
     assert init(f"{text}ipvs: {{}}\n", proxy_mode=mode)["KubeProxyConfiguration"]["mode"] == mode
 
 
+def test_in_mode_ipvs_nobody_answers_for_addresses_that_others_announce():
+    """MetalLB and kube-vip need that; the user may still say otherwise."""
+    text = "apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\n"
+    assert init(proxy_mode="ipvs")["KubeProxyConfiguration"]["ipvs"] == {"strictARP": True}
+    own = init(f"{text}mode: ipvs\nipvs: {{scheduler: lc}}\n")["KubeProxyConfiguration"]
+    assert own["ipvs"] == {"strictARP": True, "scheduler": "lc"}
+    own = init(f"{text}ipvs: {{strictARP: false}}\n", proxy_mode="ipvs")["KubeProxyConfiguration"]
+    assert own["ipvs"] == {"strictARP": False}
+    assert "ipvs" not in init(f"{text}mode: iptables\n", proxy_mode="ipvs")["KubeProxyConfiguration"]
+    assert "ipvs" not in init()["KubeProxyConfiguration"]
+
+
 def test_feature_gates_of_everything_that_has_some():
     text = (
         f"{CLUSTER}featureGates: {{A: true}}\n"

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from ansible_collections.ohmykube.cluster.plugins.module_utils import etcd, moving, tokens
+from ansible_collections.ohmykube.cluster.plugins.module_utils import etcd, kubectl, moving, tokens
 from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError
 from ansible_collections.ohmykube.cluster.plugins.module_utils.host import Completed
 from ansible_collections.ohmykube.cluster.plugins.module_utils.kubeadm import INITIALISED, KUBELET
@@ -183,6 +183,26 @@ def test_the_key_is_withdrawn_with_the_tokens(node, told, withdrawn):
     node.write("/etc/kubernetes/admin.conf")
     call(kube_nodes, node, nodes=[], **told, check_mode=True)
     assert not node.called("delete")
+
+
+def test_nodes_are_marked_when_their_kubelets_have_registered_them(node, monkeypatch):
+    monkeypatch.setattr(kubectl, "POLL", 0)
+    looks = iter([known("a"), known("a"), known("a", "b")])
+    node.on("get", "nodes", say=lambda _: next(looks))
+    done = call(kube_nodes, node, nodes=[marks("a"), marks("b")])
+    assert done["changes"] == ["a", "b"]
+
+    monkeypatch.setattr(kube_nodes, "WAIT", 0)
+    node.on("get", "nodes", say=known("a"))
+    with pytest.raises(OhmykubeError, match="no node of this name after 0 s: b"):
+        call(kube_nodes, node, nodes=[marks("a"), marks("b")])
+    node.write("/etc/kubernetes/admin.conf")
+    planned = call(kube_nodes, node, nodes=[marks("a"), marks("b")], check_mode=True)
+    assert planned["changes"] == ["a"]  # the other one is yet to join
+
+
+def marks(name):
+    return {"name": name, "labels": {"size": "big"}, "annotations": {}, "taints": []}
 
 
 def known(*names):

@@ -19,7 +19,8 @@ def values(planes, *names):
         if told:
             seen[name]["__kubeadm_info"] = {"control_plane": told[0], "joined": told[1], "moved": told == MOVED}
     groups = {"all": list(planes), "control_plane": list(planes)}
-    known = {**role, "groups": groups, "hostvars": seen, "kubeadm_control_plane_group": "control_plane"}
+    own = {"kubeadm_control_plane_group": "control_plane", "kubeadm_worker_group": "workers"}
+    known = {**role, **own, "groups": groups, "hostvars": seen}
     templar = Templar(DataLoader(), variables={**known, "inventory_hostname": next(iter(planes))})
     return [templar.template(trust_as_template(f"{{{{ __kubeadm_{name} }}}}")) for name in names]
 

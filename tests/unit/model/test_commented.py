@@ -41,7 +41,7 @@ def again(cluster: Cluster) -> Cluster:
 @given(
     NAMES,
     st.sampled_from(list(PRESETS.values())),
-    st.builds(Sizes, st.integers(2, 64), st.integers(2000, 99999), st.integers(1, 64), st.integers(600, 99999)),
+    st.builds(Sizes, st.integers(2, 64), st.integers(2000, 99999), st.integers(1, 64), st.integers(4096, 99999)),
 )
 def test_presets_are_what_was_asked_for(name: str, preset: Any, each: Sizes) -> None:
     bytes_ = Sizes(each.plane_cpu, each.plane_memory * 2**20, each.worker_cpu, each.worker_memory * 2**20)
@@ -81,7 +81,7 @@ def test_machines_that_exist() -> None:
 
 
 def test_each_key_of_a_usual_file_says_what_it_does_within_80_columns() -> None:
-    lines = commented.text(made("dev", spec(PRESETS["storage"], Sizes(2, 2**32, 2, 2**31))), "dev.yaml").splitlines()
+    lines = commented.text(made("dev", spec(PRESETS["storage"], Sizes(2, 2**32, 2, 2**32))), "dev.yaml").splitlines()
     keys = [line for line in lines if line.lstrip(" -#").split(" ")[0].endswith(":")]
     assert len(keys) > 40
     assert all(line.count(" # ") for line in keys)

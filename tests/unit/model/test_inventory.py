@@ -103,7 +103,7 @@ def test_the_users_documents_and_what_ipvs_needs(cluster, tmp_path):
     variables = cluster_inventory.build(data, state(cluster, tmp_path)).variables
     assert variables["kubeadm_config"] == [proxy]
     assert variables["kubeadm_patches"] == {"etcd.yaml": "a: b"}
-    assert variables["node_kernel_modules"] == ["ip_vs", "ip_vs_rr", "ip_vs_wrr", "ip_vs_sh"]
+    assert variables["node_kernel_modules"] == [*("ip_vs", "ip_vs_rr", "ip_vs_wrr", "ip_vs_sh", "ip_set", "xt_set")]
     del data["spec"]["kubeadm"]["read"]  # as an older version wrote it
     assert cluster_inventory.build(data, state(cluster, tmp_path)).variables["kubeadm_config"] == []
 

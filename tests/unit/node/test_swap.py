@@ -29,6 +29,16 @@ def test_off_and_back(machine: Machine) -> None:
     assert swap.plan_restore(machine.host) == []
 
 
+def test_a_machine_that_is_to_use_swap_and_has_none_is_told_of(machine: Machine) -> None:
+    machine.write("/etc/fstab", "UUID=1 / ext4 defaults 0 1\n")
+    assert "has none" in swap.none(machine.host)[0]
+    machine.write("/etc/fstab", "#ohmykube# /swapfile none swap sw 0 0\n")  # which comes back
+    assert swap.none(machine.host) == []
+    machine.write("/etc/fstab", "")
+    machine.write("/proc/swaps", HEADER + "/dev/zram0 partition 1024 0 -2\n")
+    assert swap.none(machine.host) == []
+
+
 def test_the_swap_of_a_containers_host_is_not_ours(machine: Machine) -> None:
     machine.write("/proc/swaps", HEADER + "/dev/vda3 partition 1024 0 -2\n")
     assert swap.plan_off(machine.host) == []

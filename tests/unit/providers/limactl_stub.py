@@ -63,7 +63,10 @@ def create(arguments: list[str]) -> None:
             fatal(f"open {base}: no such file or directory")
         for key, value in yaml.safe_load(base.read_text()).items():
             if isinstance(value, list):
-                config[key] = config.get(key, []) + value
+                above = config.get(key, [])
+                config[key] = [*value, *above] if key in ("provision", "probes") else [*above, *value]
+            elif isinstance(value, dict):
+                config[key] = {**value, **config.get(key, {})}
             else:
                 config.setdefault(key, value)
     folder = HOME / name

@@ -180,9 +180,30 @@ def test_a_users_template_lies_below_ours(lab: Lab, tmp_path: Path) -> None:
     assert (template["cpus"], template["plain"], template["timezone"]) == (1, True, "Europe/Berlin")
 
 
+@pytest.mark.parametrize(
+    ("name", "version", "told"), [("26.04", "2.2.0", 1), ("26.04", "2.1.3", 0), ("24.04", "2.2.0", 0)]
+)
+def test_a_boot_that_would_wait_for_networks_does_not(lab: Lab, name: str, version: str, told: int) -> None:
+    """Older ones refuse a parameter that nothing of the template uses."""
+    (lab.stub / "version").write_text(version)
+    lab.ready("dev", "dev-worker-1", template=f"ubuntu-{name}")
+    assert lab.template("dev-worker-1").get("param") == ({"internal_netplanOptional": "true"} if told else None)
+
+
 def test_a_template_that_is_not_there_is_seen_before_anything_is_made(lab: Lab) -> None:
     [problem] = lab.provider("dev", template="./none.yaml").preflight([worker("dev-worker-1")])
     assert (problem.code, problem.exit_code) == ("lima.template", 2)
+
+
+def test_a_template_that_nobody_has_is_seen_before_anything_is_made(lab: Lab) -> None:
+    def look_up(component: str, arch: str) -> None:
+        raise OhmykubeError("catalogue.missing", f"{component} {arch}")
+
+    [problem] = lab.provider("dev", look_up=look_up).preflight([worker("dev-worker-1")])
+    assert problem.message.split()[0] == "ubuntu-24.04"
+    mine = lab.home / "mine.yaml"
+    mine.write_text("base: template:debian\n")
+    assert lab.provider("dev", look_up=look_up, template=str(mine)).preflight([worker("dev-worker-1")]) == []
 
 
 def test_without_a_catalogue_an_image_cannot_be_had(lab: Lab) -> None:

@@ -13,7 +13,7 @@ import termios
 import textwrap
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ohmykube.phases.base import Event
@@ -69,6 +69,7 @@ def test_what_finds_no_room_is_counted():
     assert lines[-1] == "  … and 46 more lines"
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # the first characters take a second on a busy computer
 @given(st.lists(_EVENTS, max_size=30), st.integers(1, 200), st.integers(0, 20), st.floats(0, 1e5))
 def test_the_board_never_leaves_its_room(events, width, height, now):
     lines = board_of(*events).lines(width, height, now)
@@ -170,7 +171,7 @@ def test_only_what_has_ended_stays_on_the_terminal(columns):
     assert "▸ machines" in seen
     assert "of ~9s" in seen
     assert len(seen.splitlines()) <= 12 - 3
-    assert screen.text() == "✓ machines  1.2s\n✗ Kubernetes  0.5s"
+    assert screen.text() == "✓ machines               1.2s\n✗ Kubernetes             0.5s"
 
 
 def test_it_is_drawn_eight_times_a_second_at_most():
@@ -180,7 +181,7 @@ def test_it_is_drawn_eight_times_a_second_at_most():
 def test_ctrl_c_leaves_lines_alone():
     screen = Screen(80)
     screen.feed(on_terminal("wait", "--no-color", interrupt="▸ Kubernetes"))
-    assert screen.text().splitlines()[0] == "✓ machines  1.2s"
+    assert screen.text().splitlines()[0] == "✓ machines               1.2s"
     assert screen.text().splitlines()[-1].startswith("interrupted; `ohmykube up`")
     assert "▸" not in screen.text()
 

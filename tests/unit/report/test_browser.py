@@ -57,6 +57,16 @@ def test_a_click_on_a_bar_shows_its_details(shown: Page) -> None:
     assert details(shown) == ""
 
 
+def test_a_phase_that_took_all_of_the_time_tells_it_within_its_bar(shown: Page, tmp_path: Path) -> None:
+    long = [line(0.2, "start", phase="Kubernetes"), line(19.8, "done", phase="Kubernetes", seconds=19.6)]
+    run = run_of([*up()[:2], *long, line(20, "end", status="ok")])
+    (tmp_path / "report.html").write_text(page.render(run))
+    shown.open(tmp_path / "report.html")
+    left = "document.querySelector('{}').getBoundingClientRect().left"
+    assert shown.run(f"{left.format('.phases .bar span')} >= {left.format('.phases .track')}")
+    shown.requests.pop()
+
+
 def test_what_the_end_waited_for_can_be_shown_alone(shown: Page) -> None:
     other = f'document.querySelector(\'.bar[data-name="Push the images"][data-node="{WORKER}"]\')'
     assert shown.run(f"getComputedStyle({other}).opacity") == "1"

@@ -1,5 +1,6 @@
 """The order of a reset, what it leaves alone, and that it says beforehand what it will do."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import Ohm
 from ansible_collections.ohmykube.cluster.plugins.module_utils.files import Change
 from ansible_collections.ohmykube.cluster.plugins.module_utils.host import Completed, Host
 from ansible_collections.ohmykube.cluster.plugins.module_utils.reset import leftovers
+from ansible_collections.ohmykube.cluster.plugins.module_utils.rook import disks
 from ansible_collections.ohmykube.cluster.plugins.module_utils.service import Record
 
 from tests.unit.node.machine import Machine, Unit
@@ -115,6 +117,37 @@ def test_a_node_is_taken_apart_in_order(node: Node) -> None:
         "var/lib/ohmykube/services/kubelet.json",
     ]
     assert clear(node) == []
+
+
+def test_disks_of_ceph_are_emptied_before_it_is_forgotten_which_ones_they_were(node: Node) -> None:
+    full(node)
+    node.write("/sys/bus/rbd/devices/0/pool", "ceph-block\n")
+    node.write("/sys/bus/rbd/remove", "")
+    node.write("/sys/class/block/vdb/size", "20480")
+    node.write("/dev/vdb", "bluestore block device\n" + "x" * 20480 * 512)
+    node.write(disks.RECORD, json.dumps([{"path": "/dev/vdb", "size": 20480 * 512, "identity": ""}]))
+    node.write("/var/lib/rook/mon-a/data", "")
+    told = [change.what for change in changes(node, dry_run=True)]
+    order = [
+        "volumes of Ceph let go",
+        "kubeadm reset",
+        "Ceph's disks emptied",
+        "folders removed",
+        "Ceph's disks forgotten",
+    ]
+    assert [what for what in told if what in order] == order
+    (node.root / "sys/bus/rbd/devices/0/pool").write_text("")  # the kernel has removed it
+    clear(node)
+    assert not node.exists("/var/lib/rook")
+    assert not node.exists(disks.RECORD)
+    assert node.read("/dev/vdb")[:22] == "\0" * 22
+
+
+def test_a_ceph_of_somebody_else_stays(node: Node) -> None:
+    full(node)
+    node.write("/var/lib/rook/mon-a/data", "")
+    clear(node)
+    assert node.exists("/var/lib/rook/mon-a/data")
 
 
 def test_looking_changes_nothing_and_tells_the_same(node: Node) -> None:

@@ -8,8 +8,8 @@ from ansible_collections.ohmykube.cluster.plugins.module_utils.customize.sources
 from ohmykube.cli.paths import resolved
 from ohmykube.model import load
 from ohmykube.model.document import parse
+from ohmykube.model.problem import Problem
 from ohmykube.model.spec import Cluster
-from ohmykube.model.validate import Problem
 from ohmykube.store import sources
 
 TEXT = """

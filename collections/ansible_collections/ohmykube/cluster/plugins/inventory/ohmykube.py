@@ -70,12 +70,13 @@ class InventoryModule(BaseInventoryPlugin):
             made = self._build(Path(self.get_option("home")).expanduser())
         except OhmykubeError as error:
             raise AnsibleParserError(f"{error.message} ({error.hint})") from error
-        for name, value in made.variables.items():
-            inventory.set_variable("all", name, value)
         for group, hosts in made.groups.items():
             inventory.add_group(group)
             for host in hosts:
                 inventory.add_host(host, group)
+        for group in cluster_inventory.MEMBERS:  # not `all`: the inventory may have hosts of somebody else's
+            for name, value in made.variables.items():
+                inventory.set_variable(group, name, value)
         for host, variables in made.hosts.items():
             for name, value in variables.items():
                 inventory.set_variable(host, name, value)

@@ -58,8 +58,8 @@ EXAMPLES = r"""
 RETURN = r"""
 _raw:
   description: >-
-    One entry a component, with the keys component, version, arch, url, sha256, checksum_url, format, members, mode,
-    images, and path, which is empty where the cache does not have it.
+    One entry a component, with the keys component, version, arch, url, sha256, sha512, checksum_url, format, members,
+    mode, images, and path, which is empty where the cache does not have it.
   type: list
   elements: dict
 """

@@ -179,6 +179,7 @@ def _plausible(row: Row, folder: Folder) -> bool:
         and row["size"] >= 0
         and all(isinstance(name, str) for name in row.get("files", []))
         and isinstance(row.get("verified", False), bool)
+        and isinstance(row.get("source_sha512", ""), str)
         and _FILE.fullmatch(row["file"]) is not None
         and _SUM.fullmatch(row["sha256"]) is not None
         and row["sha256"][:16] in row["file"]
@@ -203,13 +204,19 @@ def _check_content(path: Path, row: Row) -> None:
     if path.stat().st_size != row["size"]:
         raise _Refused(f"{path.name} has another size than it should have")
     if row.get("recipe") == "original":
-        if row["sha256"] != row["source_sha256"] or row["files"]:
+        claimed = row.get("source_sha512", "")
+        if row["sha256"] != row["source_sha256"] or row["files"] or (claimed and claimed != _sha512(path)):
             raise _Refused(f"{path.name} is not the original that it claims to be")
         return
     with path.open("rb") as file:
         names = [member.name for member in members(HashedFile(file), "tar.zst") if _drained(member)]
     if "files" in row and names != row["files"]:
         raise _Refused(f"{path.name} holds other files than it says")
+
+
+def _sha512(path: Path) -> str:
+    with path.open("rb") as file:
+        return HashedFile(file, "sha512").digest("sha512")
 
 
 def _drained(member: Member) -> bool:

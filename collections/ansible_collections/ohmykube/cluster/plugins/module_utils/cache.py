@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from ansible_collections.ohmykube.cluster.plugins.module_utils import archives
 from ansible_collections.ohmykube.cluster.plugins.module_utils.cache_entry import Entry, identity
 from ansible_collections.ohmykube.cluster.plugins.module_utils.catalogue import Artifact
+from ansible_collections.ohmykube.cluster.plugins.module_utils.checksums import algorithm
 from ansible_collections.ohmykube.cluster.plugins.module_utils.decompress import HashedFile
 from ansible_collections.ohmykube.cluster.plugins.module_utils.disk import disk_errors, mark_used, private_folder
 from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError, raise_all
@@ -130,10 +131,7 @@ class Cache:
         """Among several (two overlays, say) the one of the pinned original; where none is pinned, of the same URL."""
         wanted = (artifact.component, artifact.version, artifact.arch, recipe)
         for entry in reversed(self.entries()):
-            same_source = (
-                entry.source_sha256 == artifact.sha256 if artifact.sha256 else entry.source_url == artifact.url
-            )
-            if (entry.component, entry.version, entry.arch, entry.recipe) == wanted and same_source:
+            if (entry.component, entry.version, entry.arch, entry.recipe) == wanted and entry.comes_of(artifact):
                 return entry if mark_used(entry.path) else None
         return None
 
@@ -163,7 +161,7 @@ class Cache:
     def _usable(self, artifact: Artifact, recipe: str, allow_unverified: bool) -> Entry | None:
         """An entry taken without verification once serves only those who allow that too."""
         entry = self._find(artifact, recipe)
-        return entry if entry and (entry.verified or artifact.sha256 or allow_unverified) else None
+        return entry if entry and (entry.verified or artifact.pinned or allow_unverified) else None
 
     def _make(self, artifact: Artifact, recipe: str, wanted: str, offline: bool, progress: Progress | None) -> Entry:
         local = local_path(artifact.url)
@@ -199,21 +197,23 @@ class Cache:
         new = self._file(artifact, recipe, "new")
         try:
             with opened(original, artifact) as file:
-                source = HashedFile(file)
+                kind = algorithm(wanted) if wanted else "sha256"
+                source = HashedFile(file, kind)
                 try:
                     written = _write(source, new, artifact, recipe)
                 except OhmykubeError as error:
-                    compare(artifact, wanted, source.sha256(), error)
+                    compare(artifact, wanted, source.digest(kind), error)
                     raise
+                compare(artifact, wanted, source.digest(kind))
                 found = source.sha256()
-                compare(artifact, wanted, found)
-            return self._publish(artifact, recipe, new, written, found, bool(wanted))
+            return self._publish(artifact, recipe, new, written, found, wanted)
         finally:
             new.unlink(missing_ok=True)
 
     def _publish(
-        self, artifact: Artifact, recipe: str, new: Path, written: archives.Written, source: str, verified: bool
+        self, artifact: Artifact, recipe: str, new: Path, written: archives.Written, source: str, wanted: str
     ) -> Entry:
+        """source: the original's sha256. wanted: the sum that it was verified by, if any."""
         suffix = _suffix(artifact) if recipe == KEPT else ".tar.zst"
         name = f"{artifact.component}-{artifact.version}-{artifact.arch}-{written.sha256[:16]}{suffix}"
         entry = Entry(
@@ -227,8 +227,9 @@ class Cache:
             source_url=artifact.url,
             created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
             files=written.files,
-            verified=verified,
+            verified=bool(wanted),
             recipe=recipe,
+            source_sha512=wanted if wanted and algorithm(wanted) == "sha512" else "",
         )
         row = entry.row()
         with self._index.changing() as rows:
@@ -238,7 +239,7 @@ class Cache:
 
     def _file(self, artifact: Artifact, recipe: str, suffix: str) -> Path:
         """A working file of this artifact: one name for everybody who makes the same thing."""
-        identity = _digest([artifact.url, artifact.sha256, recipe])
+        identity = _digest([artifact.url, artifact.pinned, recipe])
         return self._work / f"{artifact.component}-{artifact.version}-{artifact.arch}-{identity}.{suffix}"
 
 

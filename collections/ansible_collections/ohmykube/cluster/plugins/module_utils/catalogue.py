@@ -43,7 +43,7 @@ class Artifact:
 
     version: with its leading v. arch: amd64, arm64 or any.
     url: absolute; http, https or file; empty for what is images alone.
-    sha256: empty where none is pinned; then checksum_url, unless it is empty too.
+    sha256, sha512: the pinned sum is one of them; both are empty where none is: then checksum_url, unless that is too.
     format: raw, tar, tar.gz, tar.xz, tar.bz2, tar.zst or zip.
     members: pattern in the archive → place below / on a node (a place that ends in / is a folder); a raw file has the
         one pattern "". Empty: nothing of it goes to nodes, the original is kept.
@@ -62,12 +62,18 @@ class Artifact:
     members: Mapping[str, str] = field(default_factory=dict)
     mode: int = 0
     images: tuple[str, ...] = ()
+    sha512: str = ""
     logins: Logins = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def name(self) -> str:
         """For messages: `kubeadm v1.36.4 (amd64)`."""
         return f"{self.component} {self.version} ({self.arch})"
+
+    @property
+    def pinned(self) -> str:
+        """The pinned sum, of whichever kind; empty where there is none."""
+        return self.sha256 or self.sha512
 
     def as_dict(self) -> dict[str, object]:
         """For Ansible and JSON: plain types, and no secret."""
@@ -178,7 +184,7 @@ def guess_format(url: str) -> str:
 
 def _complete(component: Component, version: str) -> bool:
     entries = component.versions.get(version, {})
-    return bool(entries) and all(source.sha256 for source in entries.values())
+    return bool(entries) and all(source.pinned for source in entries.values())
 
 
 def _merge(below: Component, above: Component) -> Component:
@@ -223,6 +229,7 @@ def _artifact(name: str, version: str, arch: str, component: Component, own: Sou
         arch=arch,
         url=url,
         sha256=source.sha256 or "",
+        sha512=source.sha512 or "",
         checksum_url=checksum_url,
         format=format_,
         members={fill(pattern): fill(place) for pattern, place in (source.members or {}).items()},

@@ -11,6 +11,7 @@ import difflib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import NoReturn, TypeVar
 from urllib.parse import quote, unquote, urlsplit
@@ -25,7 +26,7 @@ FORMATS = ("raw", "tar", "tar.gz", "tar.xz", "tar.bz2", "tar.zst", "zip")
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _VERSION = re.compile(r"v?(\d+(?:\.\d+)*(?:[-+][0-9A-Za-z.+-]+)?)")
 _COMPONENT = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+_DIGITS = {"sha256": 64, "sha512": 128}  # hexadecimal
 
 T = TypeVar("T")
 
@@ -37,14 +38,22 @@ class Source:
     url: str | None = None
     checksum_url: str | None = None
     sha256: str | None = None
+    sha512: str | None = None
     format: str | None = None
     members: Mapping[str, str] | None = None
     mode: int | None = None
     images: tuple[str, ...] | None = None
 
     def over(self, below: Source) -> Source:
-        """This layer's values, and those of the layer below where this one is silent."""
+        """This layer's values, and those of the layer below where this one is silent; one sum, of either kind."""
+        if self.pinned:
+            below = replace(below, sha256=None, sha512=None)
         return replace(below, **{key: value for key, value in vars(self).items() if value is not None})
+
+    @property
+    def pinned(self) -> str:
+        """The sum that it must have; empty where none is pinned."""
+        return self.sha256 or self.sha512 or ""
 
 
 @dataclass(frozen=True)
@@ -135,8 +144,13 @@ class _File:
     def _source(self, node: yaml.Node, at: str) -> Source:
         """`{url: …, sha256: …}`, or the bare sum."""
         if isinstance(node, yaml.ScalarNode):
-            return Source(sha256=self._sha256(node, at))
-        return Source(**self._mapping(node, at, {**self._source_keys(), "sha256": self._sha256}))
+            kind = "sha512" if len(self._text(node, at)) == _DIGITS["sha512"] else "sha256"
+            return Source(**{kind: self._sum(node, at, kind)})
+        sums = {kind: partial(self._sum, kind=kind) for kind in _DIGITS}
+        source = Source(**self._mapping(node, at, {**self._source_keys(), **sums}))
+        if source.sha256 and source.sha512:
+            self._refuse(node.start_mark, at, "one sum is enough: sha256 or sha512")
+        return source
 
     def _source_keys(self) -> dict[str, Callable[[yaml.Node, str], object]]:
         return {
@@ -186,10 +200,10 @@ class _File:
         except ValueError:
             self._refuse(node.start_mark, at, f"{text!r} is no version such as v1.36.4")
 
-    def _sha256(self, node: yaml.Node, at: str) -> str:
+    def _sum(self, node: yaml.Node, at: str, kind: str) -> str:
         text = self._text(node, at).lower()
-        if not _SHA256.fullmatch(text):
-            self._refuse(node.start_mark, at, "a sha256 sum has 64 hexadecimal digits")
+        if not re.fullmatch(rf"[0-9a-f]{{{_DIGITS[kind]}}}", text):
+            self._refuse(node.start_mark, at, f"a {kind} sum has {_DIGITS[kind]} hexadecimal digits")
         return text
 
     def _texts(self, node: yaml.Node, at: str) -> dict[str, str]:

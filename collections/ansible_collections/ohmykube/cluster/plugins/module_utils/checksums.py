@@ -6,15 +6,23 @@ from __future__ import annotations
 
 import re
 
-_BARE = re.compile(r"\s*([0-9a-fA-F]{64})\s*")
-_LINE = re.compile(r"([0-9a-fA-F]{64}) [ *](\S.*?)\s*")  # sha256sum: text and binary mode
-_TAGGED = re.compile(r"SHA256 ?\((.+)\) ?= ?([0-9a-fA-F]{64})\s*")  # BSD
+_ALGORITHMS = {64: "sha256", 128: "sha512"}  # by the number of digits
+_HEX = r"((?:[0-9a-fA-F]{64}){1,2})"
+_BARE = re.compile(rf"\s*{_HEX}\s*")
+_LINE = re.compile(rf"{_HEX} [ *](\S.*?)\s*")  # sha256sum, sha512sum: text and binary mode
+_TAGGED = re.compile(rf"SHA(?:256|512) ?\((.+)\) ?= ?{_HEX}\s*")  # BSD
+
+
+def algorithm(digest: str) -> str:
+    """Which one made a sum, for hashlib: `sha256` or `sha512`."""
+    return _ALGORITHMS[len(digest)]
 
 
 def find_sum(text: str, name: str) -> str:
-    """The sha256 of the file `name` in a checksum file; empty where it is not in there.
+    """The sha256 or sha512 of the file `name` in a checksum file; empty where it is not in there.
 
-    Understood: the bare sum, the lines of sha256sum and of BSD, among lines of anything else (a clear-signed file).
+    Understood: the bare sum, the lines of sha256sum, sha512sum and of BSD, among lines of anything else (a
+    clear-signed file).
     """
     if match := _BARE.fullmatch(text):
         return match[1].lower()

@@ -8,19 +8,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.ohmykube.cluster.plugins.module_utils import rook
 from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError
 from ansible_collections.ohmykube.cluster.plugins.module_utils.kubeadm_config.enforced import Node
 
 API_PORT = 6443
-_IPVS = ("ip_vs", "ip_vs_rr", "ip_vs_wrr", "ip_vs_sh")  # what kube-proxy needs of the kernel
+MEMBERS = ("control_plane", "workers")  # groups that hold each node once
+# What kube-proxy in this mode needs of the kernel; types of sets and further schedulers are loaded when they are used.
+_IPVS = ("ip_vs", "ip_vs_rr", "ip_vs_wrr", "ip_vs_sh", "ip_set", "xt_set")
+_CEPH_MODULES = ("rbd", "ceph")  # what nodes need of it to have its volumes
 _LOCAL = ("localhost", "127.0.0.0/8", "::1", ".svc", ".cluster.local")
 # Roles that look things up in the catalogue.
-_FETCHING = ("addon", "cache_distribute", "containerd", "flannel", "kubeadm", "local_path", "metallb")
+_FETCHING = ("addon", "cache_distribute", "containerd", "flannel", "kubeadm", "local_path", "metallb", "rook_ceph")
 
 
 @dataclass(frozen=True)
 class Inventory:
-    """groups: group → hosts. variables: for all hosts. hosts: host → its own variables."""
+    """groups: group → hosts. variables: for the hosts of all MEMBERS. hosts: host → its own variables."""
 
     groups: Mapping[str, Sequence[str]]
     variables: Mapping[str, Any]
@@ -38,14 +42,19 @@ def build(cluster: Mapping[str, Any], state: Mapping[str, Any]) -> Inventory:
             f"no address is known for {', '.join(lost)}",
             hint=f"`ohmykube up --name {name}` makes, starts and finds them",
         )
-    groups: dict[str, list[str]] = {"control_plane": [], "workers": []}
+    groups: dict[str, list[str]] = {group: [] for group in MEMBERS}
     for machine in machines:
         groups["control_plane" if machine["role"] == "control-plane" else "workers"].append(machine["name"])
         groups.setdefault("group_" + machine["group"].replace("-", "_"), []).append(machine["name"])
+    api, disks = api_address(cluster, state), {machine["name"]: _disks(spec, machine) for machine in machines}
+    storing = sum(map(bool, disks.values()))
     return Inventory(
         groups=groups,
         variables={**_common(cluster, state), **spec["vars"]},
-        hosts={machine["name"]: _host(cluster, machine, api_address(cluster, state)) for machine in machines},
+        hosts={
+            machine["name"]: {**_ceph(machine, disks[machine["name"]], storing), **_host(cluster, machine, api)}
+            for machine in machines
+        },
     )
 
 
@@ -59,7 +68,10 @@ def _common(cluster: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, A
     network, pool = spec["network"], spec["network"]["addressPool"]
     return {
         "node_swap": spec["swap"],
-        "node_kernel_modules": list(_IPVS) if proxy_mode(spec) == "ipvs" else [],
+        "node_kernel_modules": [
+            *(_IPVS if proxy_mode(spec) == "ipvs" else ()),
+            *(_CEPH_MODULES if _has_ceph(spec) else ()),
+        ],
         **{f"{role}_catalogues": state["catalogues"] for role in _FETCHING},
         "containerd_registries": spec["registries"],
         **_kubeadm(cluster, state),
@@ -205,6 +217,25 @@ def _host(cluster: Mapping[str, Any], machine: Mapping[str, Any], api: str) -> d
         **cluster["spec"]["vars"],
         **group["vars"],
     }
+
+
+def _has_ceph(spec: Mapping[str, Any]) -> bool:
+    return bool(spec["storage"]["csi"] == "rook-ceph")
+
+
+def _disks(spec: Mapping[str, Any], machine: Mapping[str, Any]) -> list[str]:
+    """Paths of its raw disks for Ceph: those of a host are named, and virtual machines have a letter for each."""
+    disks = _group(spec, machine).get("disks", ()) if _has_ceph(spec) else ()
+    letters = "bcdefghijklmnopqrstuvwxyz"  # a is what it boots from
+    return [disk if isinstance(disk, str) else f"/dev/vd{letters[number]}" for number, disk in enumerate(disks)]
+
+
+def _ceph(machine: Mapping[str, Any], disks: Sequence[str], storing: int) -> dict[str, Any]:
+    """storing: how many machines have disks for it."""
+    if not disks:
+        return {}
+    needed = rook.memory(storing, len(disks), control_plane=machine["role"] == "control-plane")
+    return {"rook_ceph_disks": list(disks), "rook_ceph_memory": needed}
 
 
 def _proxy(cluster: Mapping[str, Any], addresses: Sequence[str]) -> dict[str, Any]:

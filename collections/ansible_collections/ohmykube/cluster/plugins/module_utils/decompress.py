@@ -21,22 +21,27 @@ _ZSTD_WINDOW = 1 << 27  # bytes; what the zstd command allows without being told
 
 
 class HashedFile:
-    """A file whose sum is known once all of it was read."""
+    """A file whose sums are known once all of it was read: its sha256, and that of a further algorithm of hashlib's."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, further: str = "sha256") -> None:
         self.file = file
-        self._sum = hashlib.sha256()
+        self._sums = {name: hashlib.new(name) for name in {"sha256", further}}
 
     def read(self, size: int) -> bytes:
         data = self.file.read(size)
-        self._sum.update(data)
+        for each in self._sums.values():
+            each.update(data)
         return data
 
     def sha256(self) -> str:
         """Reads what is left, and answers for the whole file."""
+        return self.digest("sha256")
+
+    def digest(self, algorithm: str) -> str:
+        """As `sha256`, by one of its algorithms."""
         while self.read(BLOCK):
             pass
-        return self._sum.hexdigest()
+        return self._sums[algorithm].hexdigest()
 
 
 class _Decompressor(Protocol):

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError
 from ansible_collections.ohmykube.cluster.plugins.module_utils.files import Change
 from ansible_collections.ohmykube.cluster.plugins.module_utils.kubectl import Kubectl, with_file
 
@@ -28,10 +27,8 @@ class Marks:
     taints: Sequence[str] = ()
 
 
-def plan(kubectl: Kubectl, wanted: Marks, node: Mapping[str, Any] | None) -> list[Change]:
+def plan(kubectl: Kubectl, wanted: Marks, node: Mapping[str, Any]) -> list[Change]:
     """The one patch that makes the node as wanted; none where it is."""
-    if node is None:
-        raise OhmykubeError("node.unknown", f"the API server knows no node {wanted.name}", hint="did it join?")
     patch = difference(wanted, node)
     if not patch:
         return []

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from ansible_collections.ohmykube.cluster.plugins.module_utils.catalogue import Artifact
-from ansible_collections.ohmykube.cluster.plugins.module_utils.checksums import find_sum
+from ansible_collections.ohmykube.cluster.plugins.module_utils.checksums import algorithm, find_sum
 from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ def basename(url: str) -> str:
 
 def wanted_sum(artifact: Artifact, downloads: Callable[[], Downloader], offline: bool, allow_unverified: bool) -> str:
     """The pinned sum, else the published one; empty only where no verification is allowed."""
-    if artifact.sha256:
-        return artifact.sha256
+    if artifact.pinned:
+        return artifact.pinned
     if artifact.checksum_url:
         published = find_sum(_checksum_file(artifact, downloads, offline, allow_unverified), basename(artifact.url))
         if published:
@@ -67,9 +67,10 @@ def _checksum_file(
 def compare(artifact: Artifact, wanted: str, found: str, cause: Exception | None = None) -> None:
     """Raise OhmykubeError `cache.sum-mismatch` unless the sums agree; no wanted sum, no comparison."""
     if wanted and found != wanted:
+        sums = f"its {algorithm(wanted)} is {found}, not {wanted}"
         raise OhmykubeError(
             "cache.sum-mismatch",
-            f"{artifact.name} from {artifact.url} is not what it should be: its sha256 is {found}, not {wanted}.",
+            f"{artifact.name} from {artifact.url} is not what it should be: {sums}.",
             hint="Try again; if it stays so, the file at that URL was changed: do not use it, or correct the overlay.",
             context={"url": artifact.url, "found": found, "wanted": wanted},
         ) from cause

@@ -14,6 +14,7 @@ _NODE = {
     "cni_plugins": "containerd_cni_plugins_version",
     "crictl": "containerd_crictl_version",
 }
+_ROOK = ("rook_crds", "rook_common", "rook_csi_operator", "rook_operator")
 _KUBERNETES = ("kubeadm", "kubelet", "kubectl")
 
 
@@ -32,8 +33,14 @@ def manifests(spec: Mapping[str, Any]) -> list[dict[str, str]]:
         "local_path": spec["storage"]["csi"] == "local-path",
         "metallb": network["loadBalancer"] == "metallb",
     }
+    rook = str(chosen.get("rook_ceph_version", ""))
     return [
-        {"component": name, "version": str(chosen.get(f"{name}_version", ""))} for name, used in wanted.items() if used
+        *(
+            {"component": name, "version": str(chosen.get(f"{name}_version", ""))}
+            for name, used in wanted.items()
+            if used
+        ),
+        *({"component": name, "version": rook} for name in _ROOK if spec["storage"]["csi"] == "rook-ceph"),
     ]
 
 

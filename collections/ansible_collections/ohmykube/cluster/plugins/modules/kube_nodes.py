@@ -71,13 +71,14 @@ changes:
   sample: [dev-big-1]
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from ansible_collections.ohmykube.cluster.plugins.module_utils import tokens
 from ansible_collections.ohmykube.cluster.plugins.module_utils.control_planes import withdraw_certificates
 from ansible_collections.ohmykube.cluster.plugins.module_utils.files import apply_all
 from ansible_collections.ohmykube.cluster.plugins.module_utils.host import Host
-from ansible_collections.ohmykube.cluster.plugins.module_utils.kubectl import Kubectl, patiently
+from ansible_collections.ohmykube.cluster.plugins.module_utils.kubectl import Kubectl, patiently, until
 from ansible_collections.ohmykube.cluster.plugins.module_utils.node_marks import Marks, plan
 from ansible_collections.ohmykube.cluster.plugins.module_utils.report import changed, run_module
 
@@ -95,7 +96,7 @@ ARGUMENTS = {
     },
     "revoke_tokens": {"type": "bool", "default": False},
 }
-WAIT = 60  # seconds for the API server
+WAIT = 60  # seconds for the API server, and for nodes that have just joined
 
 
 def run(options: dict[str, Any], host: Host, *, check_mode: bool) -> dict[str, Any]:
@@ -103,16 +104,28 @@ def run(options: dict[str, Any], host: Host, *, check_mode: bool) -> dict[str, A
     if check_mode and not kubectl.configured():
         return changed([])
     wanted = [Marks(**entry) for entry in options["nodes"]]
-    seen = {item["metadata"]["name"]: item for item in patiently(lambda: kubectl.items("nodes"), timeout=WAIT)}
-    if check_mode:  # the others are yet to join
-        wanted = [marks for marks in wanted if marks.name in seen]
-    changes = [change for marks in wanted for change in plan(kubectl, marks, seen.get(marks.name))]
+    seen = _nodes(kubectl, [] if check_mode else [marks.name for marks in wanted])
+    changes = [change for marks in wanted if marks.name in seen for change in plan(kubectl, marks, seen[marks.name])]
     if not check_mode:
         apply_all(changes)
         if options["revoke_tokens"]:
             tokens.revoke_all(kubectl)
             withdraw_certificates(kubectl)
     return changed(changes)
+
+
+def _nodes(kubectl: Kubectl, names: Sequence[str]) -> dict[str, Any]:
+    """All nodes by name, when these are among them: a kubelet registers its node a moment after kubeadm has ended."""
+    seen: dict[str, Any] = {}
+
+    def missing() -> list[str]:
+        seen.update(
+            {item["metadata"]["name"]: item for item in patiently(lambda: kubectl.items("nodes"), timeout=WAIT)}
+        )
+        return [name for name in names if name not in seen]
+
+    until(missing, timeout=WAIT, what="the API server knows no node of this name", explain=lambda: "")
+    return seen
 
 
 def main() -> None:

@@ -14,6 +14,8 @@ description:
     installed is left alone.
   - Where M(ohmykube.cluster.service) runs no kubelet, there is no node of ours, and a Kubernetes of somebody else is
     left alone.
+  - Raw disks that M(ohmykube.cluster.raw_disks) gave to Ceph are empty afterwards, as they were before. Others are not
+    touched.
   - The data of the cluster is gone afterwards. Nothing is removed that lies behind a mount point.
 version_added: 0.1.0
 author:

@@ -25,7 +25,7 @@ options:
   swap:
     description:
       - V(true) leaves swap as it is, and takes back what an earlier run with V(false) did. A machine with cgroup v1 is
-        refused, since nothing could limit there what pods take of it.
+        refused, since nothing could limit there what pods take of it; one without any swap is warned of.
       - V(false) switches it off and comments its lines in C(/etc/fstab), so that O(state=absent) can restore them.
     type: bool
     default: false
@@ -176,7 +176,7 @@ def prepare(options: dict[str, Any], host: Host, *, check_mode: bool) -> dict[st
         swap.refuse_old_cgroups(known)
     if not check_mode:
         apply_all(changes)
-    warnings = list(parameters.warnings)
+    warnings = [*parameters.warnings, *(swap.none(host) if options["swap"] else [])]
     return changed(changes, clock=time.daemon, ansible_facts={"ohmykube_node": known}, warnings=warnings)
 
 

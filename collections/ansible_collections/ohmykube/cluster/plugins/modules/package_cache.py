@@ -124,6 +124,9 @@ entries:
     source_sha256:
       description: Sum of the original.
       type: str
+    source_sha512:
+      description: Its other sum, where that is what it was verified by.
+      type: str
     source_url:
       description: Where the original came from.
       type: str

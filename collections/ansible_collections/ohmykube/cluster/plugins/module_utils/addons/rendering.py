@@ -46,6 +46,14 @@ def images(addon: Addon) -> list[str]:
     return list(dict.fromkeys([*addon.images, *found]))
 
 
+def addresses(addon: Addon) -> dict[str, str]:
+    """Those that its own manifests fix, by the Service."""
+    items = render(addon, list(addon.manifests.values())) if addon.manifests else []
+    services = {item["metadata"]["name"]: item.get("spec") or {} for item in items if item["kind"] == "Service"}
+    fixed = {name: str(spec.get("clusterIP") or "None") for name, spec in services.items()}
+    return {name: address for name, address in fixed.items() if address != "None"}
+
+
 def collisions(rendered: Mapping[str, Sequence[Object]]) -> None:
     """Raise OhmykubeError `addon.shared` where an object belongs to two: one of them would take it from the other."""
     owners: dict[tuple[str, ...], str] = {}

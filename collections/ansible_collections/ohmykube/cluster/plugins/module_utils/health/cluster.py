@@ -11,7 +11,7 @@ from ansible_collections.ohmykube.cluster.plugins.module_utils.kubectl import Ku
 from ansible_collections.ohmykube.cluster.plugins.module_utils.readiness import missing_workloads
 
 # What the cluster itself runs. What people run in others may be broken in a cluster that is fine.
-NAMESPACES = ("kube-system", "kube-flannel", "local-path-storage", "metallb-system")
+NAMESPACES = ("kube-system", "kube-flannel", "local-path-storage", "metallb-system", "rook-ceph")
 _KINDS = "nodes,deployments,statefulsets,daemonsets"
 _PRESSURES = ("MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable")
 _ANSWER = "--request-timeout=5s"

@@ -50,7 +50,7 @@ def _compose(node: Node, user: User, joining: Joining | None, kinds: Sequence[st
     raise_all([*provider.problems, *user.problems, *problems(node, user, joining)])
     demanded = enforced.of_join(node, joining) if joining else enforced.of_init(node)
     mine = _seen_by(node, user).documents.values()
-    return merge([_defaults(node), provider.documents.values(), mine, demanded], kinds)
+    return merge([_defaults(node, user), provider.documents.values(), mine, demanded], kinds)
 
 
 def _seen_by(node: Node, user: User) -> User:
@@ -62,7 +62,7 @@ def _seen_by(node: Node, user: User) -> User:
     return User({**user.documents, "JoinConfiguration": rest}, user.written)
 
 
-def _defaults(node: Node) -> list[Document]:
+def _defaults(node: Node, user: User) -> list[Document]:
     registration = {} if node.tainted or not node.control_plane else {"taints": []}
     election = [{"name": name, "value": value} for name, value in _QUICK_ELECTION]
     requests = [{"name": name, "value": value} for name, value in _QUICK_REQUESTS]
@@ -88,8 +88,14 @@ def _defaults(node: Node) -> list[Document]:
             failSwapOn=not node.swap,
             memorySwap={"swapBehavior": "LimitedSwap" if node.swap else "NoSwap"},
         ),
-        _document("KubeProxyConfiguration", mode=node.proxy_mode),
+        _document("KubeProxyConfiguration", mode=node.proxy_mode, **_of_mode(node, user)),
     ]
+
+
+def _of_mode(node: Node, user: User) -> dict[str, Any]:
+    """In mode ipvs every node has all addresses of services, and would answer for one that another announces."""
+    mode = user.documents.get("KubeProxyConfiguration", {}).get("mode") or node.proxy_mode
+    return {"ipvs": {"strictARP": True}} if mode == "ipvs" else {}
 
 
 def _document(kind: str, **values: Any) -> Mapping[str, Any]:

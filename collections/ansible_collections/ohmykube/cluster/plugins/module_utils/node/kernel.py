@@ -17,7 +17,13 @@ PERSISTED = "/etc/modules-load.d/ohmykube.conf"
 # What containerd, kube-proxy and the usual pod networks cannot do without.
 REQUIRED = ("overlay", "br_netfilter", "vxlan", "nf_tables", "nf_conntrack")
 # Where the option of the kernel's configuration is not the module's name in capitals.
-_OPTIONS = {"overlay": "OVERLAY_FS", "br_netfilter": "BRIDGE_NETFILTER"}
+_OPTIONS = {
+    "overlay": "OVERLAY_FS",
+    "br_netfilter": "BRIDGE_NETFILTER",
+    "xt_set": "NETFILTER_XT_SET",
+    "rbd": "BLK_DEV_RBD",
+    "ceph": "CEPH_FS",
+}
 # What appears with a feature, be it built in, loaded, or loaded by the host of a container.
 _EVIDENCE = {"br_netfilter": "/proc/sys/net/bridge", "nf_conntrack": "/proc/sys/net/netfilter/nf_conntrack_max"}
 
@@ -52,11 +58,12 @@ def plan(host: Host, extra: Sequence[str] = ()) -> KernelPlan:
         else:
             missing.append(name)
     if missing:
+        instead = "; or set spec.network.proxyMode to nftables" if "ip_vs" in missing else ""
         raise OhmykubeError(
             "node.kernel_feature",
             f"kernel {host.release} has neither built in nor as a module: {', '.join(missing)}",
             hint="install the kernel's modules (on Ubuntu linux-modules-extra-$(uname -r)), or reboot into the kernel"
-            " whose modules are installed",
+            f" whose modules are installed{instead}",
             context={"missing": ", ".join(missing), "kernel": host.release},
         )
 

@@ -28,6 +28,12 @@ def refuse_old_cgroups(facts: Mapping[str, object]) -> None:
         )
 
 
+def none(host: Host) -> list[str]:
+    """The warning where swap is wanted and the machine has none, as cloud images do."""
+    there = any(map(_is_swap, (host.read(FSTAB) or "").replace(_MARK, "").splitlines())) or _listed(host)
+    return [] if there else ["pods are to use swap, and this machine has none"]
+
+
 def plan_off(host: Host) -> list[Change]:
     changes = [_off(host, device) for device in _active(host)]
     fstab = host.read(FSTAB)
@@ -51,9 +57,13 @@ def plan_restore(host: Host) -> list[Change]:
 
 def _active(host: Host) -> list[str]:
     """Swaps of this machine. A container sees those of its host in /proc/swaps, and has no such files or devices."""
-    lines = (host.read("/proc/swaps") or "").splitlines()[1:]
+    lines = _listed(host)
     devices = (re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), line.split()[0]) for line in lines)
     return [device for device in devices if host.path(device).exists()]
+
+
+def _listed(host: Host) -> list[str]:
+    return (host.read("/proc/swaps") or "").splitlines()[1:]
 
 
 def _off(host: Host, device: str) -> Change:

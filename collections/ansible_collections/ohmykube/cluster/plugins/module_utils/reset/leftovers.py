@@ -18,8 +18,9 @@ from ansible_collections.ohmykube.cluster.plugins.module_utils.files import Chan
 from ansible_collections.ohmykube.cluster.plugins.module_utils.host import Host
 from ansible_collections.ohmykube.cluster.plugins.module_utils.kubeadm import INITIALISED, TRACES, Kubeadm
 from ansible_collections.ohmykube.cluster.plugins.module_utils.kubectl import CACHE
-from ansible_collections.ohmykube.cluster.plugins.module_utils.reset import network, processes, storage
+from ansible_collections.ohmykube.cluster.plugins.module_utils.reset import ceph, network, processes, storage
 from ansible_collections.ohmykube.cluster.plugins.module_utils.reset.rules import Nftables, Rules
+from ansible_collections.ohmykube.cluster.plugins.module_utils.rook import DATA, disks
 from ansible_collections.ohmykube.cluster.plugins.module_utils.service import Record
 from ansible_collections.ohmykube.cluster.plugins.module_utils.systemd import Systemd
 
@@ -92,6 +93,7 @@ def _steps(host: Host, nftables: Nftables, folders: Sequence[str]) -> list[Step]
     runtime = Record.read(host, _CONTAINERD) != Record()  # else it is somebody else's, with containers of theirs
     wiped = [
         *((*_FOLDERS, *_SHARED, *folders) if kubernetes else ()),
+        *((DATA,) if disks.records(host) else ()),  # else it is not of this cluster
         *(_CONTAINERD_FOLDERS if runtime else ()),
     ]
     rules = Rules(host, nftables)
@@ -104,6 +106,8 @@ def _steps(host: Host, nftables: Nftables, folders: Sequence[str]) -> list[Step]
         # Before anything else: a control plane of which something is missing must not be taken for a finished one.
         step("control plane forgotten", storage.files, storage.remove_files, (INITIALISED,)),
         step("kubelet stopped", _running, _stop, _KUBELET),
+        # Before kubeadm unmounts them: where other nodes are reset too, nobody answers any more.
+        step("volumes of Ceph let go", ceph.volumes, ceph.let_go, wiped),
         Step("kubeadm reset", partial(storage.files, host, TRACES), partial(_kubeadm_reset, host), certain=False),
     ]
     containers = [
@@ -123,7 +127,9 @@ def _steps(host: Host, nftables: Nftables, folders: Sequence[str]) -> list[Step]
         *(cluster if kubernetes else []),
         *(containers if kubernetes or runtime else []),
         *(pods if kubernetes else []),
+        step("Ceph's disks emptied", disks.given, disks.empty),
         step("folders removed", storage.folders, storage.wipe, wiped),
+        step("Ceph's disks forgotten", disks.records, disks.forget),
         *([step("empty folders removed", storage.empty, storage.rmdir, _EMPTY)] if kubernetes else []),
     ]
 

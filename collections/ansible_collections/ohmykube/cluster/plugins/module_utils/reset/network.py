@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ansible_collections.ohmykube.cluster.plugins.module_utils.host import Host
+from ansible_collections.ohmykube.cluster.plugins.module_utils.reset import ipvs
 
 CONFIG = "/etc/cni/net.d/10-flannel.conflist"
 _BRIDGE = "cni0"
-_LINKS = (_BRIDGE, "flannel.1", "flannel-v6.1", "kube-ipvs0", "nodelocaldns")
+_LINKS = (_BRIDGE, "flannel.1", "flannel-v6.1", ipvs.LINK, "nodelocaldns")
 _SUBNETS = "/run/flannel/subnet.env"
 _RESERVED = "/var/lib/cni/networks/cbr0"  # addresses of pods, by flannel's name for the network
 _TIMEOUT = 30  # seconds
@@ -38,7 +39,10 @@ def links(host: Host) -> list[str]:
 
 def remove_links(host: Host) -> None:
     """One that has gone by itself, with its pod's namespace, is as good."""
-    for name in links(host):
+    there = links(host)
+    if ipvs.LINK in there:
+        ipvs.clear(host)
+    for name in there:
         host.run(["ip", "link", "delete", "dev", name], _TIMEOUT)
 
 

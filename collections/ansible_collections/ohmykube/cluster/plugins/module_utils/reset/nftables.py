@@ -9,31 +9,32 @@ kube-proxy's own, has written (seen with 1.0.6).
 from __future__ import annotations
 
 import errno
-import os
-import socket
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+
+from ansible_collections.ohmykube.cluster.plugins.module_utils.reset.netlink import (
+    ACK,
+    DUMP,
+    REQUEST,
+    answers,
+    attributes,
+    connected,
+    message,
+)
 
 Table = tuple[str, str]  # family, name
 
 _FAMILIES = {1: "inet", 2: "ip", 3: "arp", 5: "netdev", 7: "bridge", 10: "ip6"}
 _NUMBERS = {name: number for number, name in _FAMILIES.items()}
-_TIMEOUT = 10  # seconds for an answer
 _NETFILTER = 12  # NETLINK_NETFILTER
 _NFTABLES = 10  # NFNL_SUBSYS_NFTABLES
 _NEWTABLE, _GETTABLE, _DELTABLE, _NEWCHAIN, _GETCHAIN, _DELCHAIN = range(6)
 _BATCH_BEGIN, _BATCH_END = 0x10, 0x11
-_ERROR, _DONE = 2, 3
-_REQUEST, _ACK, _DUMP = 0x1, 0x4, 0x300
 _EMPTY_ONLY = 0x100  # NLM_F_NONREC: the kernel refuses to delete what has something in it
 _TABLE_NAME, _TABLE_USE = 1, 3
 _CHAIN_TABLE, _CHAIN_NAME, _CHAIN_HOOK, _CHAIN_POLICY, _CHAIN_USE = 1, 3, 4, 5, 6
-_KIND_OF_ATTRIBUTE = 0x3FFF  # without the bits for nested ones and byte order
-_HEADER = struct.Struct("=IHHII")  # length, type, flags, sequence, port
-_ATTRIBUTE = struct.Struct("=HH")  # length, type
 _NUMBER = struct.Struct(">I")
 _ACCEPT = 1
-_GENERIC_LENGTH = 4  # struct nfgenmsg
 # A kernel that was built without, or has not loaded it: nothing can be in there.
 _NO_NFTABLES = (errno.EINVAL, errno.EPROTONOSUPPORT, errno.EAFNOSUPPORT, errno.EOPNOTSUPP)
 
@@ -58,12 +59,12 @@ class Nftables:
     def delete(self, table: Table) -> None:
         """With everything in it."""
         family, name = table
-        self._change([_message(_kind(_DELTABLE), _REQUEST | _ACK, family, {_TABLE_NAME: name})])
+        self._change([_message(_kind(_DELTABLE), REQUEST | ACK, family, {_TABLE_NAME: name})])
 
     def discard(self, table: Table) -> None:
         """If it is empty, in one transaction: OSError EBUSY where somebody has just put something into it."""
         family, name = table
-        flags = _REQUEST | _ACK | _EMPTY_ONLY
+        flags = REQUEST | ACK | _EMPTY_ONLY
         chains = [
             _text(found[_CHAIN_NAME])
             for of, found in self._dump(_GETCHAIN, _NEWCHAIN)
@@ -75,21 +76,21 @@ class Nftables:
     def _dump(self, ask: int, told: int) -> list[tuple[str, Mapping[int, bytes]]]:
         """Family and attributes of each message that answers."""
         try:
-            with _connected() as kernel:
-                kernel.send(_message(_kind(ask), _REQUEST | _DUMP))
-                found = [body for kind, body in _answers(kernel, 1) if kind == _kind(told)]
+            with connected(_NETFILTER) as kernel:
+                kernel.send(_message(_kind(ask), REQUEST | DUMP))
+                found = [body for kind, body in answers(kernel, 1) if kind == _kind(told)]
         except OSError as error:
             if error.errno in _NO_NFTABLES:
                 return []
             raise
-        return [(_FAMILIES.get(body[0], str(body[0])), dict(_attributes(body))) for body in found]
+        return [(_FAMILIES.get(body[0], str(body[0])), dict(attributes(body))) for body in found]
 
     def _change(self, operations: list[bytes]) -> None:
         """All of them or none."""
-        begin, end = (_message(kind, _REQUEST, resource=_NFTABLES) for kind in (_BATCH_BEGIN, _BATCH_END))
-        with _connected() as kernel:
+        begin, end = (_message(kind, REQUEST, resource=_NFTABLES) for kind in (_BATCH_BEGIN, _BATCH_END))
+        with connected(_NETFILTER) as kernel:
             kernel.send(b"".join([begin, *operations, end]))
-            for _ in _answers(kernel, len(operations)):
+            for _ in answers(kernel, len(operations)):
                 pass
 
 
@@ -103,20 +104,8 @@ def _message(
     kind: int, flags: int, family: str = "", names: Mapping[int, str] | None = None, resource: int = 0
 ) -> bytes:
     """One message of nfnetlink. names: by the number of their attribute."""
-    body = struct.pack("=BB", _NUMBERS.get(family, 0), 0) + struct.pack(">H", resource)
-    for number, name in (names or {}).items():
-        text = name.encode() + b"\0"
-        body += _ATTRIBUTE.pack(_ATTRIBUTE.size + len(text), number) + text
-        body += b"\0" * (-len(body) % 4)
-    return _HEADER.pack(_HEADER.size + len(body), kind, flags, 1, 0) + body
-
-
-def _attributes(body: bytes) -> Iterator[tuple[int, bytes]]:
-    position = _GENERIC_LENGTH
-    while position + _ATTRIBUTE.size <= len(body):
-        length, kind = _ATTRIBUTE.unpack_from(body, position)
-        yield kind & _KIND_OF_ATTRIBUTE, body[position + _ATTRIBUTE.size : position + length]
-        position += max(_ATTRIBUTE.size, (length + 3) & ~3)
+    head = struct.pack("=BB", _NUMBERS.get(family, 0), 0) + struct.pack(">H", resource)
+    return message(kind, flags, head, names)
 
 
 def _text(value: bytes) -> str:
@@ -129,31 +118,3 @@ def _number(value: bytes) -> int:
 
 def _kind(operation: int) -> int:
     return _NFTABLES << 8 | operation
-
-
-def _connected() -> socket.socket:
-    kernel = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETFILTER)
-    kernel.settimeout(_TIMEOUT)
-    kernel.bind((0, 0))
-    return kernel
-
-
-def _answers(kernel: socket.socket, acknowledged: int) -> Iterator[tuple[int, bytes]]:
-    """Types and bodies, until the kernel says that it is done, or has acknowledged so many. Raises what it refuses."""
-    while True:
-        received, position = kernel.recv(1 << 16), 0
-        while position < len(received):
-            length, kind, *_ = _HEADER.unpack_from(received, position)
-            body = received[position + _HEADER.size : position + length]
-            if kind == _ERROR:
-                code = -struct.unpack_from("=i", body)[0]
-                if code:
-                    raise OSError(code, os.strerror(code))
-                acknowledged -= 1
-                if not acknowledged:
-                    return
-            elif kind == _DONE:
-                return
-            else:
-                yield kind, body
-            position += (length + 3) & ~3
