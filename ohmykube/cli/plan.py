@@ -50,6 +50,6 @@ def plan_command(session: Session, /, file: Path | None, **flags: Any) -> Result
     doubts = warnings(cluster)
     data = {"name": cluster.name, "steps": [asdict(step) for step in found], "warnings": doubts}
     nothing = f"{cluster.name} has all machines that are wished, and nothing in the wish has changed."
-    lines = aligned([(f"{_SIGNS[step.action]} {step.what}", step.detail) for step in found], indent=0) or [nothing]
-    text = "\n".join([*lines, *(f"warning: {words}" for words in doubts)])
+    lines = aligned([(f"{_SIGNS[step.action]} {step.what}", step.detail) for step in found], indent=0)
+    text = "\n".join([*(lines or [nothing]), *(f"warning: {words}" for words in doubts)])
     return Result("plan", data, text=text, status="error" if refused else "ok", errors=tuple(refused))

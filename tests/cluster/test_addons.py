@@ -12,7 +12,7 @@ import yaml
 
 from tests.cluster.clusters import Bundle, CommandLine
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("machine_image")]
 
 NAME = "addons"
 KINDS = (

@@ -18,7 +18,7 @@ from tests.cluster import computer
 from tests.cluster.clusters import Bundle, CommandLine
 from tests.cluster.web import PATIENCE, WEB, fetch, given, soon
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("machine_image")]
 
 NAME = "routed"
 POOL = "203.0.113.16/28"

@@ -8,7 +8,7 @@ import yaml
 from tests.cluster import computer
 from tests.cluster.clusters import Bundle, CommandLine
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("machine_image")]
 
 NAME = "dual"
 WISH = f"""

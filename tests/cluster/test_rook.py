@@ -30,7 +30,7 @@ def texts(bundle: Bundle) -> list[str]:
 
 
 @pytest.fixture
-def kubeconfig(texts: list[str], ohmykube: CommandLine, bundle: Bundle) -> Iterator[Path]:
+def kubeconfig(texts: list[str], ohmykube: CommandLine, bundle: Bundle, machine_image: None) -> Iterator[Path]:
     """A cluster of one node, and Rook's manifests as the role applies them. Their pods find no image."""
     flags = ("--provider", "nspawn", "--workers", "0", "--lb", "none", "--csi", "none")
     try:

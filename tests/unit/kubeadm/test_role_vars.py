@@ -19,8 +19,8 @@ def values(planes, *names):
         if told:
             seen[name]["__kubeadm_info"] = {"control_plane": told[0], "joined": told[1], "moved": told == MOVED}
     groups = {"all": list(planes), "control_plane": list(planes)}
-    own = {"kubeadm_control_plane_group": "control_plane", "kubeadm_worker_group": "workers"}
-    known = {**role, **own, "groups": groups, "hostvars": seen}
+    names_of_groups = {"kubeadm_control_plane_group": "control_plane", "kubeadm_worker_group": "workers"}
+    known = {**role, **names_of_groups, "groups": groups, "hostvars": seen}
     templar = Templar(DataLoader(), variables={**known, "inventory_hostname": next(iter(planes))})
     return [templar.template(trust_as_template(f"{{{{ __kubeadm_{name} }}}}")) for name in names]
 
@@ -45,9 +45,10 @@ def test_the_cluster_is_where_it_is_known_to_be(planes, first):
 
 
 def test_those_that_the_cluster_does_not_know_are_new_to_it_but_for_the_one_that_makes_it():
-    new, unjoined = values({"a": FORGOTTEN, "b": GOOD, "c": BARE}, "new_planes", "unjoined")
-    assert new == {"a": "10.0.0.0", "c": "10.0.0.2"}
-    assert sorted(unjoined) == ["a", "c"]
+    assert values({"a": FORGOTTEN, "b": GOOD, "c": BARE}, "new_planes", "unjoined") == [
+        {"a": "10.0.0.0", "c": "10.0.0.2"},
+        ["a", "c"],
+    ]
     assert values({"a": BARE, "b": BARE}, "new_planes") == [{"b": "10.0.0.1"}]
 
 
