@@ -26,7 +26,7 @@ def test_it_ends_with_the_connection(sshd: Sshd, tmp_path: Path) -> None:
     ssh.pin_host_key(tmp_path / "known_hosts", "127.0.0.1", sshd.host_key)
     target = SshTarget("127.0.0.1", sshd.user, sshd.key, tmp_path / "known_hosts", sshd.port)
     script = RUN.replace(">pid", f">{tmp_path}/pid")
-    argv = ssh.argv(target, [sys.executable, "-c", script, str(tmp_path)])
+    argv = ssh.argv(target, ["env", f"TMPDIR={tmp_path}", sys.executable, "-c", script, str(tmp_path)])
     shared = ["-oControlMaster=auto", "-oControlPersist=20s", f"-oControlPath={tmp_path}/m"]  # as Ansible has it
     command = [argv[0], *shared, *argv[1:]]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as client:
