@@ -16,8 +16,6 @@ import click
 
 from ohmykube.errors import OhmykubeError
 from ohmykube.model.result import Result
-from ohmykube.report.board import clock
-from ohmykube.report.record import fields_of
 
 if TYPE_CHECKING:
     from ohmykube.cli.settings import Settings
@@ -129,11 +127,15 @@ class _Lines:
         if event.kind not in _ENDS:
             return ""
         sign, color = _ENDS[event.kind]
+        from ohmykube.report.board import clock
+
         took = f"{event.seconds:.1f}s" if event.seconds < 60 else clock(event.seconds)
         return f"{click.style(sign, fg=color) if self.color else sign} {event.phase:<{_TITLE}} {took:>6}"
 
 
 def _json_event(event: "Event") -> None:
+    from ohmykube.report.record import fields_of
+
     click.echo(json.dumps({"time": round(time.time(), 3), **fields_of(event)}), err=True)
 
 

@@ -1,27 +1,39 @@
-"""Providers by name, found by entry point; and which one this computer should use."""
+"""Providers by name, ours and those found by entry point; and which one this computer should use."""
 
+from __future__ import annotations
+
+import importlib
 from functools import cache
-from importlib.metadata import EntryPoints, entry_points
+from typing import TYPE_CHECKING
 
 from ohmykube.errors import OhmykubeError
 from ohmykube.model.document import nearest
 from ohmykube.providers.base import Provider, ProviderContext
 
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoints
+
 GROUP = "ohmykube.providers"
+_OURS = {"lima": "LimaProvider", "nspawn": "NspawnProvider", "static": "StaticProvider"}
 
 
 @cache
 def _entries() -> EntryPoints:
-    """It takes a look at all that is installed."""
+    """Those of others. It takes a look at all that is installed, and some time."""
+    from importlib.metadata import entry_points
+
     return entry_points(group=GROUP)
 
 
 def names() -> tuple[str, ...]:
-    return tuple(sorted(_entries().names))
+    return tuple(sorted({*_OURS, *_entries().names}))
 
 
 def load(name: str) -> type[Provider]:
     """The provider's class; OhmykubeError `provider.unknown`."""
+    if name in _OURS:
+        ours: type[Provider] = getattr(importlib.import_module(f"ohmykube.providers.{name}"), _OURS[name])
+        return ours
     for entry in _entries().select(name=name):
         loaded: type[Provider] = entry.load()
         return loaded
