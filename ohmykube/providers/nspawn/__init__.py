@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # to see what machines there are, none of it is needed
     from ohmykube.providers.nspawn.rootfs import Base
 
 _STOP_TIMEOUT = 45  # seconds for an orderly shutdown
-_INTERFACE_TIMEOUT = 10  # seconds for the kernel to take down a network namespace
+_INTERFACE_TIMEOUT = 2  # seconds for the kernel to take down a network namespace, which somebody may hold
 
 
 @dataclass(frozen=True)
