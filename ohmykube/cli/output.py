@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from ohmykube.errors import OhmykubeError
+from ohmykube.model.quantity import clock
 from ohmykube.model.result import Result
 
 if TYPE_CHECKING:
@@ -127,8 +128,6 @@ class _Lines:
         if event.kind not in _ENDS:
             return ""
         sign, color = _ENDS[event.kind]
-        from ohmykube.report.board import clock
-
         took = f"{event.seconds:.1f}s" if event.seconds < 60 else clock(event.seconds)
         return f"{click.style(sign, fg=color) if self.color else sign} {event.phase:<{_TITLE}} {took:>6}"
 

@@ -1,4 +1,4 @@
-"""Sizes of memory and disk."""
+"""Sizes of memory and disk, and times, as people write and read them."""
 
 import re
 
@@ -36,3 +36,9 @@ def human_bytes(size: int) -> str:
         if round(size / 2 ** (power - 10), 1) >= 1024:  # 1023.96 KiB are 1.0 MiB, not 1024.0 KiB
             return f"{size / 2**power:.1f} {unit}"
     return f"{size} B"
+
+
+def clock(seconds: float) -> str:
+    """As a clock without hours tells it: 41s, 5m12s."""
+    whole = int(seconds)
+    return f"{whole}s" if whole < 60 else f"{whole // 60}m{whole % 60:02d}s"

@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ohmykube.model.quantity import clock
 from ohmykube.report.downloads import Told, told
 
 if TYPE_CHECKING:
@@ -111,9 +112,3 @@ def _end_of(node: str, width: int) -> str:
 
 def _elapsed(seconds: float, expected: float) -> str:
     return f"{clock(seconds)} of ~{clock(expected)}" if expected >= 1 else clock(seconds)
-
-
-def clock(value: float) -> str:
-    """Seconds as a clock without hours tells them."""
-    whole = int(value)
-    return f"{whole}s" if whole < 60 else f"{whole // 60}m{whole % 60:02d}s"

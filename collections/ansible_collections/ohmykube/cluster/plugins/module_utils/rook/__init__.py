@@ -14,7 +14,6 @@ BLOCK, FILES, BUCKETS = "ceph-block", "ceph-filesystem", "ceph-bucket"
 BUCKET_DRIVER = f"{NAMESPACE}.ceph.rook.io/bucket"
 COPIES = 3  # on as many nodes, and as many mons
 
-
 _GIB = 2**30
 _SUPPORTED = ((1, 31), (1, 36))  # minor versions of Kubernetes, the first and the last
 

@@ -26,7 +26,7 @@ _LABEL = b"bluestore block device\n"
 _LABELS = tuple(number * 2**30 for number in (0, 1, 10, 100, 1000))  # where Ceph keeps its label, and copies of it
 _EDGE = 2**20  # bytes; whatever has a file system, a table of partitions or a volume says so at its beginning or end
 _SECTOR = 512
-_UNITS = 0.9  # of the memory that a machine was given its kernel sees so much at least
+_SEEN = 0.9  # of the memory that a machine was given, its kernel sees so much at least
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ def _use(host: Host, path: str, system: Path) -> str:
 def _memory(host: Host, wanted: int) -> Iterator[OhmykubeError]:
     line = next(line for line in (host.read("/proc/meminfo") or "").splitlines() if line.startswith("MemTotal:"))
     has = int(line.split()[1]) * 1024
-    if has < wanted * _UNITS:
+    if has < wanted * _SEEN:
         words = f"it has {has / 2**30:.1f} GiB of memory, and with Ceph it needs {wanted / 2**30:g} GiB"
         yield OhmykubeError("ceph.memory", words, hint="give it more, or give its disks to a larger machine")
 
