@@ -16,6 +16,7 @@ from cryptography.x509.oid import NameOID
 
 from tests import distribution
 from tests.hosts.plays import Site, site
+from tests.unit.cache.proxy import UPSTREAM, proxy
 from tests.unit.images.registry import PROGRAM, USERS, serve
 
 pytestmark = pytest.mark.hosts
@@ -135,6 +136,28 @@ def test_a_registry_that_wants_a_login_and_has_an_authority_of_its_own(host: Sit
     missing = host.play(PLAY, containerd_registries={"a": {"credentials": "/nowhere"}})
     assert missing.failed == 1
     assert "/nowhere: No such file" in " ".join(missing.output.split())
+
+
+@pytest.mark.skipif(PROGRAM is None, reason="docker-registry is not installed")
+def test_images_come_through_a_proxy_and_past_it_where_it_is_not_wanted(host: Site, tmp_path: Path) -> None:
+    """The proxy wants a password, and is the only one that finds the registry's name."""
+    gateway = host.run("sh", "-c", "ip -4 route show default").split()[2]
+    with serve(tmp_path / "registry", host=gateway) as registry:
+        for name in ("far", "near"):
+            registry.push_single(name, ARCH, name.encode(), "v1")
+        names = {name: {"mirrors": [f"http://{name}"]} for name in (UPSTREAM, registry.address)}
+        with proxy(int(registry.address.rpartition(":")[2]), "hush-hush", host=gateway) as way:
+            told = {"http_proxy": way.url, "no_proxy": gateway}
+            outcome = host.play(PLAY, containerd_registries=names, containerd_proxy=told)
+            assert outcome.changed == 1, outcome.output
+            assert pull(host, f"{UPSTREAM}/far:v1") == ""
+            assert f"GET http://{UPSTREAM}/v2/far/" in "".join(way.asked)
+            way.asked.clear()
+            assert pull(host, f"{registry.address}/near:v1") == ""
+            assert way.asked == []
+            wrong = {"http_proxy": way.url.replace("hush", "wrong")}
+            host.play(PLAY, containerd_registries=names, containerd_proxy=wrong)
+            assert "407" in pull(host, f"{UPSTREAM}/far:v1")
 
 
 def pull(host: Site, image: str) -> str:

@@ -1,4 +1,4 @@
-"""An HTTP proxy on loopback, and an authority that nobody knows."""
+"""An HTTP proxy, on loopback or where machines reach it, and an authority that nobody knows."""
 
 import base64
 import socket
@@ -21,8 +21,9 @@ UPSTREAM = "upstream.test"  # which only the proxy finds
 
 @dataclass
 class Proxy:
-    """asked: method and target of each request. Whatever is asked for is found at 127.0.0.1:upstream."""
+    """asked: method and target of each request. Whatever is asked for is found at host:upstream."""
 
+    host: str = "127.0.0.1"
     port: int = 0
     upstream: int = 0
     password: str = ""
@@ -31,12 +32,12 @@ class Proxy:
     @property
     def url(self) -> str:
         user = f"me:{self.password}@" if self.password else ""
-        return f"http://{user}127.0.0.1:{self.port}"
+        return f"http://{user}{self.host}:{self.port}"
 
 
 @contextmanager
-def proxy(upstream: int, password: str = "") -> Iterator[Proxy]:
-    state = Proxy(upstream=upstream, password=password)
+def proxy(upstream: int, password: str = "", host: str = "127.0.0.1") -> Iterator[Proxy]:
+    state = Proxy(host=host, upstream=upstream, password=password)
 
     class Handler(BaseHTTPRequestHandler):
         def log_message(self, *_: object) -> None:
@@ -44,7 +45,7 @@ def proxy(upstream: int, password: str = "") -> Iterator[Proxy]:
 
         def do_CONNECT(self) -> None:
             if self.allowed():
-                with socket.create_connection(("127.0.0.1", state.upstream), timeout=10) as server:
+                with socket.create_connection((host, state.upstream), timeout=10) as server:
                     self.send_response(200)
                     self.end_headers()
                     back = threading.Thread(target=copy, args=(server, self.connection))
@@ -54,11 +55,14 @@ def proxy(upstream: int, password: str = "") -> Iterator[Proxy]:
 
         def do_GET(self) -> None:
             if self.allowed():
-                with socket.create_connection(("127.0.0.1", state.upstream), timeout=10) as server:
+                with socket.create_connection((host, state.upstream), timeout=10) as server:
                     path = "/" + self.path.split("/", 3)[3]
-                    head = [f"GET {path} HTTP/1.0", *(f"{name}: {value}" for name, value in self.headers.items())]
+                    given = [f"{name}: {value}" for name, value in self.headers.items()]
+                    head = [f"{self.command} {path} HTTP/1.0", *given]
                     server.sendall("\r\n".join([*head, "", ""]).encode())
                     copy(server, self.connection)
+
+        do_HEAD = do_GET
 
         def allowed(self) -> bool:
             state.asked.append(f"{self.command} {self.path}")
@@ -69,7 +73,7 @@ def proxy(upstream: int, password: str = "") -> Iterator[Proxy]:
             self.send_error(407)
             return False
 
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    http = ThreadingHTTPServer((host, 0), Handler)
     http.daemon_threads = True
     state.port = http.server_address[1]
     thread = threading.Thread(target=http.serve_forever, args=(0.02,))
