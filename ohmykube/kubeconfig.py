@@ -2,6 +2,7 @@
 
 import base64
 import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,12 @@ from ohmykube.errors import OhmykubeError
 from ohmykube.store import atomic
 
 _LISTS = ("clusters", "users", "contexts")
+
+
+def of_user() -> Path:
+    """The file that the person's kubectl reads: the first of $KUBECONFIG, else ~/.kube/config."""
+    named = os.environ.get("KUBECONFIG", "").split(os.pathsep)[0]
+    return Path(named) if named else Path.home() / ".kube" / "config"
 
 
 def localise(admin: str, cluster: str, api: str) -> str:

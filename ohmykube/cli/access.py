@@ -9,7 +9,7 @@ import click
 from ohmykube import kubeconfig, ssh
 from ohmykube.cli import complete
 from ohmykube.cli.options import Verb
-from ohmykube.cli.wiring import Session, user_kubeconfig
+from ohmykube.cli.wiring import Session
 from ohmykube.errors import OhmykubeError
 from ohmykube.model.document import nearest
 from ohmykube.model.result import Result
@@ -57,7 +57,7 @@ def kubeconfig_command(session: Session, /, merge: bool) -> Result:
     text = folder.kubeconfig.read_text()
     if not merge:
         return Result("kubeconfig", {"name": folder.name, "kubeconfig": text}, text=text)
-    path: Path = user_kubeconfig()
+    path: Path = kubeconfig.of_user()
     changed = kubeconfig.add_context(path, text)
     data = {"name": folder.name, "path": str(path), "changed": changed}
     return Result("kubeconfig", data, text=f"{path}: the context {folder.name} is current.")
@@ -80,7 +80,7 @@ def switch_command(session: Session, /, cluster: str) -> Result:
         current = session.home.current()
         return Result("switch", {"name": current, "clusters": known}, text=current or "No cluster is chosen.")
     session.home.choose(session.folder(cluster).name)
-    path = user_kubeconfig()
+    path = kubeconfig.of_user()
     chosen = kubeconfig.choose_context(path, cluster)
     also = f" {path}: its context is current." if chosen else ""
     return Result(

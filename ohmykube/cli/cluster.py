@@ -6,10 +6,11 @@ from typing import Any
 
 import click
 
+from ohmykube import kubeconfig
 from ohmykube.cli.baking import refresh
 from ohmykube.cli.options import Verb, allow_unverified
 from ohmykube.cli.output import aligned
-from ohmykube.cli.wiring import Session, user_kubeconfig
+from ohmykube.cli.wiring import Session
 from ohmykube.cli.wish import given_flags, wish
 from ohmykube.model.result import Result
 from ohmykube.model.validate import warnings
@@ -53,7 +54,7 @@ def up_command(
     session.allow_unverified = allow_unverified
     cluster = session.wished(file, given_flags(flags))
     with session.locked(cluster.name, "up") as folder:
-        context = session.context(cluster, folder, user_kubeconfig() if download_kubeconfig else None)
+        context = session.context(cluster, folder, kubeconfig.of_user() if download_kubeconfig else None)
         execute(UP, context)
         session.home.choose(cluster.name)
     refresh(session, cluster, changed=context.changed > 0)
@@ -105,6 +106,6 @@ def down_command(session: Session, /, force: bool) -> Result:
         click.confirm(f"Delete cluster {name} with everything on it?", abort=True, err=True)
     with session.locked(name, "down") as folder:
         if folder.exists():
-            context = session.context(session.stored(folder), folder, user_kubeconfig())
+            context = session.context(session.stored(folder), folder, kubeconfig.of_user())
             execute(DOWN, context)
     return Result("down", {"name": name, "changed": True}, text=f"Cluster {name} is gone.")

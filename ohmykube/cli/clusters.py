@@ -1,9 +1,12 @@
 """The clusters of this home: which one is meant, where it lies, and who may work on it."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from ohmykube.cli.settings import Settings
 from ohmykube.errors import OhmykubeError
@@ -12,6 +15,9 @@ from ohmykube.model.names import cluster_name
 from ohmykube.phases.base import Event, Events
 from ohmykube.store import lock
 from ohmykube.store.home import ClusterFolder, Home
+
+if TYPE_CHECKING:  # reports take long to import, and are of no use to verbs that only look
+    from ohmykube.report.record import Recorder
 
 LOCK_TIMEOUT = 600.0  # seconds that a verb waits for another on the same cluster
 
@@ -22,6 +28,7 @@ class Clusters:
 
     settings: Settings
     events: Events
+    recorder: Recorder | None = field(default=None, init=False)  # while a cluster is held
 
     @cached_property
     def home(self) -> Home:

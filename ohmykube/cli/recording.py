@@ -1,13 +1,14 @@
 """What is kept of a verb while it holds a cluster, and the report that is made of it."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ohmykube import __version__
+from ohmykube.cli.clusters import Clusters
 from ohmykube.cli.output import LogNotes
 from ohmykube.errors import OhmykubeError
 from ohmykube.model.machines import MachineSpec
@@ -18,16 +19,17 @@ from ohmykube.report.run import Run, read
 from ohmykube.store import atomic
 from ohmykube.store.home import ClusterFolder
 
-if TYPE_CHECKING:
-    from ohmykube.cli.wiring import Session
-
 PAGE = "report.html"
+Parts = Callable[[], Iterable[tuple[str, str, int]]]
 _MAKING = ("up", "add")  # the verbs after which it is of interest what the cluster is made from
 
 
 @contextmanager
-def recorded(session: "Session", folder: ClusterFolder, verb: str) -> Iterator[None]:
-    """Record all that the verb tells, and make the report when it has ended, however it did."""
+def recorded(session: Clusters, folder: ClusterFolder, verb: str, parts: Parts) -> Iterator[None]:
+    """Record all that the verb tells, and make the report when it has ended, however it did.
+
+    parts: name, version and bytes of what the cluster is made from.
+    """
     durations = session.home.path / expected.FILE
     first = {"verb": verb, "cluster": folder.name, "version": __version__}
     recorder = Recorder(partial(folder.new_run, verb.replace(" ", "-")), first)
@@ -38,8 +40,8 @@ def recorded(session: "Session", folder: ClusterFolder, verb: str) -> Iterator[N
     try:
         with outcome_of(recorder):
             yield
-            for part in _parts(session, folder) if verb in _MAKING else ():
-                recorder.write(part)
+            if verb in _MAKING:
+                _write(parts, recorder)
     finally:
         logging.getLogger("ohmykube").removeHandler(notes)
         session.events, session.recorder = before
@@ -68,10 +70,10 @@ def run_of(folder: Path) -> Run:
         raise OhmykubeError("report.unreadable", words, hint="`ohmykube report --list` shows the others") from error
 
 
-def _parts(session: "Session", folder: ClusterFolder) -> Iterator[dict[str, Any]]:
+def _write(parts: Parts, recorder: Recorder) -> None:
     with suppress(OhmykubeError):
-        for name, version, size in session.artifacts.sizes(session.stored(folder)):
-            yield {"kind": "part", "name": name, "version": version, "bytes": size}
+        for name, version, size in parts():
+            recorder.write({"kind": "part", "name": name, "version": version, "bytes": size})
 
 
 def _finish(recorder: Recorder, durations: Path) -> None:

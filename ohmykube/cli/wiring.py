@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -26,7 +26,6 @@ if TYPE_CHECKING:  # what takes long to import, and is of no use to verbs that o
     from ohmykube.model.load import Given
     from ohmykube.model.problem import Problem
     from ohmykube.model.spec import Cluster
-    from ohmykube.report.record import Recorder
 
 
 @dataclass
@@ -34,7 +33,6 @@ class Session(Clusters):
     """One call of the command line. allow_unverified: set by the verbs that have that flag, before all else."""
 
     allow_unverified: bool = False
-    recorder: Recorder | None = None  # while a cluster is held
 
     @cached_property
     def artifacts(self) -> CachedArtifacts:
@@ -183,7 +181,10 @@ class Session(Clusters):
         """The same, and all that the verb tells is recorded."""
         from ohmykube.cli.recording import recorded
 
-        with super().locked(name, verb) as folder, recorded(self, folder, verb):
+        def parts() -> Iterable[tuple[str, str, int]]:
+            return self.artifacts.sizes(self.stored(self.home.cluster(name)))
+
+        with super().locked(name, verb) as folder, recorded(self, folder, verb, parts):
             yield folder
 
     @property
@@ -281,12 +282,6 @@ def _complete(folder: Path, cluster: Cluster, problems: list[Problem]) -> Cluste
     from ohmykube.cli import paths
 
     return addons.resolved(folder, paths.resolved(folder, cluster, problems), problems)
-
-
-def user_kubeconfig() -> Path:
-    """The file that the person's kubectl reads: the first of $KUBECONFIG, else ~/.kube/config."""
-    named = os.environ.get("KUBECONFIG", "").split(os.pathsep)[0]
-    return Path(named) if named else Path.home() / ".kube" / "config"
 
 
 def _read(file: Path) -> str:
