@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from ansible_collections.ohmykube.cluster.plugins.module_utils import requirements
+from ansible_collections.ohmykube.cluster.plugins.module_utils import cilium, requirements
 from ansible_collections.ohmykube.cluster.plugins.module_utils.addons.sets import artifact as addon_artifact
 from ansible_collections.ohmykube.cluster.plugins.module_utils.addons.sets import members
 from ansible_collections.ohmykube.cluster.plugins.module_utils.cache import Cache
@@ -138,8 +138,12 @@ class CachedArtifacts:
         names = [*requirements.packages(spec), *requirements.manifests(spec), *requirements.images(spec)]
         charts = self._charts(cluster)
         addons = [addon_artifact(addon, charts, architecture()) for addon in members(spec["addons"])]
+        found = [self.catalogue.artifact(item["component"], architecture(), item["version"]) for item in names]
+        if spec["network"]["cni"] == "cilium":  # of which the chart says what it runs
+            others = [artifact for artifact in found if artifact.component != cilium.COMPONENT]
+            found = [*others, cilium.artifact(spec, charts, architecture())]
         return [
-            *(self.catalogue.artifact(item["component"], architecture(), item["version"]) for item in names),
+            *found,
             *addons,
             *([charts.helm] if self._for_charts(cluster) else []),
         ]
@@ -149,10 +153,13 @@ class CachedArtifacts:
 
     def _for_charts(self, cluster: Cluster) -> list[Artifact]:
         """What it takes to render those that the cluster has: charts of the catalogue, and helm."""
-        addons = [addon for addon in members(cluster.as_data()["spec"]["addons"]) if addon.chart]
+        spec = cluster.as_data()["spec"]
+        addons = [addon for addon in members(spec["addons"]) if addon.chart]
         fetched = [(addon.fetched, addon.version) for addon in addons if addon.fetched]
+        own = [item for item in requirements.manifests(spec) if item["component"] == cilium.COMPONENT]
+        fetched += [(item["component"], item["version"]) for item in own]
         charts = [self.catalogue.artifact(name, architecture(), version) for name, version in fetched]
-        return [*charts, self._charts(cluster).helm] if addons else []
+        return [*charts, self._charts(cluster).helm] if addons or own else []
 
     def sizes(self, cluster: Cluster) -> list[tuple[str, str, int]]:
         """Of all that the cluster is made from and that is in the cache: name, version, bytes."""

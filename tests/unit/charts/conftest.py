@@ -1,14 +1,11 @@
-"""helm, where there is one, and a small chart."""
+"""A small chart."""
 
 import io
-import shutil
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-from tests.conftest import BUNDLE
 
 CHART = {
     "Chart.yaml": "{apiVersion: v2, name: web, version: 1.0.0}\n",
@@ -44,14 +41,6 @@ metadata: {name: try, annotations: {helm.sh/hook: test}}
 spec: {containers: [{name: try, image: "example.test/try:1"}]}
 """,
 }
-
-
-@pytest.fixture(scope="session")
-def helm() -> Path:
-    found = [Path(path) for path in (BUNDLE / "bin/helm", shutil.which("helm")) if path and Path(path).exists()]
-    if not found:
-        pytest.skip("there is no helm: neither installed, nor bin/helm in the test bundle")
-    return found[0]
 
 
 @pytest.fixture(scope="session")
