@@ -9,6 +9,7 @@ from ansible_collections.ohmykube.cluster.plugins.module_utils.charts import hel
 from ohmykube.artifacts import CachedArtifacts, architecture
 from ohmykube.model import load
 from ohmykube.model.spec import AddonWish, Cluster
+from tests.charts import cilium_chart
 from tests.unit.charts.test_charts import sha
 
 VERSION = "v1.36.4"
@@ -49,13 +50,31 @@ def test_charts_come_before_their_images_are_known(cluster: Cluster, overlay: Pa
     assert not artifacts.images_complete(cluster)
     _, errors = artifacts.fetch_images(cluster, steps)
     assert IMAGE in [error.context.get("image") for error in errors]
-    assert {artifact.component for artifact in artifacts.wanted(cluster)} >= {"web", "helm"}
+    assert {artifact.component for artifact in artifacts.wanted(cluster)} >= {"web", program.component()}
 
     offline = CachedArtifacts(tmp_path / "home/cache", (overlay,), offline=True)
     (missing,) = offline.missing(cluster)
     assert f"image {IMAGE}" in missing.message
     assert "web v1.0.0" not in missing.message
     assert (tmp_path / "home/tools").is_dir()
+
+
+def test_cilium_is_a_chart_too(helm: Path, cluster: Cluster, overlay: Path, tmp_path: Path) -> None:
+    data = yaml.safe_load(overlay.read_text())
+    data["components"]["cilium"] = {"versions": {"v1.20.0": {"any": {"url": f"file:{cilium_chart()}"}}}}
+    overlay.write_text(yaml.safe_dump(data))
+    network = cluster.spec.network.model_copy(update={"cni": "cilium", "proxy_mode": "none"})
+    changes = {"addons": (), "network": network, "vars": {"cilium_hubble": True}}
+    wish = cluster.model_copy(update={"spec": cluster.spec.model_copy(update=changes)})
+    artifacts = CachedArtifacts(tmp_path / "home/cache", (overlay,), offline=True)
+    before = {artifact.component: artifact.images for artifact in artifacts.wanted(wish)}
+    assert {"cilium", program.component()} <= before.keys()
+    assert "flannel" not in before
+    artifacts.pull(artifacts._for_charts(wish), steps)
+    after = {artifact.component: artifact.images for artifact in artifacts.wanted(wish)}
+    assert {image.partition(":")[0] for image in after["cilium"]} - {
+        image.partition(":")[0] for image in before["cilium"]
+    } == {"quay.io/cilium/hubble-relay", "quay.io/cilium/certgen"}
 
 
 def test_who_has_no_chart_needs_no_helm(cluster: Cluster, overlay: Path, tmp_path: Path) -> None:
