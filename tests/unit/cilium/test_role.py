@@ -98,3 +98,29 @@ def test_who_knows_what_it_runs_pays_for_no_task(folder: Path) -> None:
     (folder / "play.yml").write_text(yaml.safe_dump([{"hosts": "all", "gather_facts": False, "tasks": [role]}]))
     done = play(folder)
     assert (done.returncode, done.stdout.count("TASK [")) == (0, 0), done.stdout + done.stderr
+
+
+def test_nodes_are_given_its_images_before_and_lose_its_configuration_at_boot(folder: Path) -> None:
+    rendered(folder)
+    nodes = yaml.safe_load((README.parents[2] / "playbooks/nodes.yml").read_text())
+    (install,) = [each for each in nodes if each["name"] == "Install what a node runs"]
+    (push,) = [task for task in install["tasks"] if task["name"] == "Push the images"]
+    known = {
+        "__kubeadm_info": {"images": ["kube:1"]},
+        "cache_distribute_catalogues": [],
+        "kubeadm_endpoint_address": "",
+    }
+    role = {"ansible.builtin.import_role": {"name": "ohmykube.cluster.cilium", "tasks_from": "variables"}}
+    told = "{{ {'images': images_references, 'boot': kubeadm_boot_removes} | to_json }}"
+    show = {
+        "ansible.builtin.copy": {"content": told, "dest": f"{folder}/told.json", "mode": "0600"},
+        "vars": push["vars"],
+    }
+    own = {"hosts": "w", "gather_facts": False, "vars": {**install["vars"], **known}, "tasks": [role, show]}
+    (folder / "play.yml").write_text(yaml.safe_dump([own]))
+    for network, image in (("cilium", "quay.io/cilium/operator-generic"), ("flannel", "ghcr.io/flannel-io/flannel")):
+        done = play(folder, cluster_cni=network, cluster_csi="none", cluster_load_balancer="none")
+        assert done.returncode == 0, done.stdout + done.stderr
+        said = yaml.safe_load((folder / "told.json").read_text())
+        assert image in {name.partition(":")[0] for name in said["images"]}
+        assert all(network in name for name in [*said["images"][1:], *said["boot"]])
