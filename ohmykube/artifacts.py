@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from ansible_collections.ohmykube.cluster.plugins.module_utils import requirements
+from ansible_collections.ohmykube.cluster.plugins.module_utils import cilium, requirements
 from ansible_collections.ohmykube.cluster.plugins.module_utils.addons.sets import artifact as addon_artifact
 from ansible_collections.ohmykube.cluster.plugins.module_utils.addons.sets import members
 from ansible_collections.ohmykube.cluster.plugins.module_utils.cache import Cache
 from ansible_collections.ohmykube.cluster.plugins.module_utils.cache_entry import Entry
 from ansible_collections.ohmykube.cluster.plugins.module_utils.catalogue import Artifact, Catalogue
+from ansible_collections.ohmykube.cluster.plugins.module_utils.charts.rendering import Charts
 from ansible_collections.ohmykube.cluster.plugins.module_utils.images import ImageCache
 
 from ohmykube.errors import OhmykubeError
@@ -97,6 +98,8 @@ class CachedArtifacts:
     def images_complete(self, cluster: Cluster) -> bool:
         if self.offline:
             return True
+        if self._unusable(self._for_charts(cluster)):  # they say what they run when they are rendered
+            return False
         names, unknown = of_cluster(self.wanted(cluster))
         return not unknown and all(self.images.find(name, architecture()) for name in names)
 
@@ -105,7 +108,11 @@ class CachedArtifacts:
         return sum(new for _, new in pulled.images), pulled.errors
 
     def ensure_images(self, cluster: Cluster, on_step: Callable[[str], None]) -> Pulled:
-        """What the cluster runs, and why some of it cannot be had. An image that is here stays as it is."""
+        """What the cluster runs, and why some of it cannot be had. An image that is here stays as it is.
+
+        What charts run is known once they are here, so they are fetched too. Raises as `pull`.
+        """
+        self.pull(self._for_charts(cluster), on_step)
         names, unknown = of_cluster(self.wanted(cluster))
         found = {name: self.images.find(name, architecture()) for name in names}
         absent = [name for name, image in found.items() if image is None]
@@ -129,11 +136,30 @@ class CachedArtifacts:
         """Every package and manifest of a cluster, and what is nothing but images; its add-ons too."""
         spec = cluster.as_data()["spec"]
         names = [*requirements.packages(spec), *requirements.manifests(spec), *requirements.images(spec)]
-        addons = [addon_artifact(addon, self.catalogue, architecture()) for addon in members(spec["addons"])]
+        charts = self._charts(cluster)
+        addons = [addon_artifact(addon, charts, architecture()) for addon in members(spec["addons"])]
+        found = [self.catalogue.artifact(item["component"], architecture(), item["version"]) for item in names]
+        if spec["network"]["cni"] == "cilium":  # of which the chart says what it runs
+            others = [artifact for artifact in found if artifact.component != cilium.COMPONENT]
+            found = [*others, cilium.artifact(spec, charts, architecture())]
         return [
-            *(self.catalogue.artifact(item["component"], architecture(), item["version"]) for item in names),
+            *found,
             *addons,
+            *([charts.helm] if self._for_charts(cluster) else []),
         ]
+
+    def _charts(self, cluster: Cluster) -> Charts:
+        return Charts(self.catalogue, self.packages.find, self.root.parent / "tools", cluster.spec.kubernetes_version)
+
+    def _for_charts(self, cluster: Cluster) -> list[Artifact]:
+        """What it takes to render those that the cluster has: charts of the catalogue, and helm."""
+        spec = cluster.as_data()["spec"]
+        addons = [addon for addon in members(spec["addons"]) if addon.chart]
+        fetched = [(addon.fetched, addon.version) for addon in addons if addon.fetched]
+        own = [item for item in requirements.manifests(spec) if item["component"] == cilium.COMPONENT]
+        fetched += [(item["component"], item["version"]) for item in own]
+        charts = [self.catalogue.artifact(name, architecture(), version) for name, version in fetched]
+        return [*charts, self._charts(cluster).helm] if addons or own else []
 
     def sizes(self, cluster: Cluster) -> list[tuple[str, str, int]]:
         """Of all that the cluster is made from and that is in the cache: name, version, bytes."""

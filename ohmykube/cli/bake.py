@@ -29,7 +29,7 @@ Examples:
 @click.option("--provider", metavar="NAME", help="lima, nspawn or a plug-in's.  [default: what works here]")
 @click.option("-t", "--template", metavar="NAME", help="Machine image to begin with.  [default: ubuntu-24.04]")
 @click.option("--k8s-version", metavar="VERSION", help="Kubernetes version, like v1.36.4.")
-@click.option("--cni", type=click.Choice(["flannel", "none"]), help="Pod network.  [default: flannel]")
+@click.option("--cni", type=click.Choice(["flannel", "cilium", "none"]), help="Pod network.  [default: flannel]")
 @allow_unverified
 @click.pass_obj
 def bake_command(session: Session, /, file: Path | None, allow_unverified: bool, **flags: Any) -> Result:

@@ -186,12 +186,14 @@ def image_export_command(session: Session, /, reference: str, file: Path, arch: 
 
 
 def _helm(session: Session) -> Path:
+    from ansible_collections.ohmykube.cluster.plugins.module_utils.charts.helm import component
+
     from ohmykube.images.charts import find_helm
 
     def fetch() -> Path:
         artifacts = session.artifacts
         (entry,) = artifacts.packages.ensure_all(
-            [artifacts.catalogue.artifact("helm", architecture())], offline=artifacts.offline
+            [artifacts.catalogue.artifact(component(), architecture())], offline=artifacts.offline
         )
         path: Path = entry.path
         return path

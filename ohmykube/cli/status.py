@@ -129,11 +129,18 @@ def _addons(cluster: Cluster, workloads: list[Mapping[str, str]]) -> list[dict[s
     wished: list[str] = [
         name for name in (spec.network.cni, spec.network.load_balancer, spec.storage.csi) if name != "none"
     ]
-    groups = {name: [each for each in workloads if each["namespace"] == _NAMESPACES.get(name)] for name in wished}
+    groups = {name: [each for each in workloads if _is_of(name, each)] for name in wished}
     for each in workloads:
-        if each["addon"] or each["namespace"] == "kube-system":
+        if each["addon"] or (each["namespace"] == "kube-system" and not any(_is_of(name, each) for name in wished)):
             groups.setdefault(each["addon"] or each["name"], []).append(each)
     return [_addon(name, parts) for name, parts in groups.items()]
+
+
+def _is_of(name: str, workload: Mapping[str, str]) -> bool:
+    """Cilium is in a namespace with others."""
+    if name == "cilium":
+        return workload["namespace"] == "kube-system" and workload["name"].startswith(("cilium", "hubble-"))
+    return workload["namespace"] == _NAMESPACES.get(name)
 
 
 def _addon(name: str, parts: list[Mapping[str, str]]) -> dict[str, Any]:

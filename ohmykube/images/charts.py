@@ -2,19 +2,15 @@
 
 import shutil
 import subprocess
-import sys
-import tarfile
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import zstandard
+from ansible_collections.ohmykube.cluster.plugins.module_utils.charts.helm import unpacked
 from ansible_collections.ohmykube.cluster.plugins.module_utils.workload_images import workload_images
 
 from ohmykube.errors import OhmykubeError
 
 _RENDER_TIMEOUT = 120  # seconds; a chart that is not on this computer is fetched first
-_MEMBER = "usr/local/bin/helm"
 
 
 def chart_images(helm: Path, chart: str, values: Sequence[Path], kubernetes: str) -> list[str]:
@@ -49,36 +45,12 @@ def refuse_remote(names: Sequence[str]) -> None:
 
 
 def find_helm(tools: Path, fetch: Callable[[], Path]) -> Path:
-    """The person's own helm, else that of the catalogue, unpacked once below `tools`.
+    """The person's own helm, which knows their repositories, else that of the catalogue, unpacked once below `tools`.
 
-    fetch: gives the catalogue's package, an archive of files at their place below /.
+    fetch: gives the catalogue's package.
     """
     installed = shutil.which("helm")
-    if installed:
-        return Path(installed)
-    if sys.platform != "linux":  # the catalogue's is for nodes
-        hint = "https://helm.sh/docs/intro/install/"
-        raise OhmykubeError("chart.no-helm", "Charts are rendered by helm, which is not installed here.", hint=hint)
-    package = fetch()
-    target = tools / package.name.removesuffix(".tar.zst") / "helm"
-    if target.exists():
-        return target
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".helm-", dir=tools) as scratch:
-        made = Path(scratch) / "helm"
-        with (
-            package.open("rb") as file,
-            zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True) as plain,
-            tarfile.open(fileobj=plain, mode="r|") as archive,
-        ):
-            for member in archive:
-                content = archive.extractfile(member) if member.name == _MEMBER else None
-                if content:
-                    with made.open("wb") as sink:
-                        shutil.copyfileobj(content, sink)
-        made.chmod(0o755)
-        made.replace(target)
-    return target
+    return Path(installed) if installed else unpacked(fetch(), tools)
 
 
 def _failed(chart: str, words: str) -> OhmykubeError:

@@ -27,6 +27,7 @@ def check(cluster: Cluster, supported_versions: tuple[str, ...]) -> list[Problem
         *_sizes(cluster),
         *_names(cluster),
         *_networks(cluster),
+        *_no_proxy(cluster),
         *_shared_address(cluster),
         *_pods(cluster),
         *_hosts(cluster),
@@ -118,6 +119,13 @@ def _networks(cluster: Cluster) -> Iterator[Problem]:
         yield Problem(("spec", "network", path), words, "pods and services have addresses of the same families")
     for own, others in zip(pods, services, strict=False):
         yield from _network(ip_network(own), ip_network(others))
+
+
+def _no_proxy(cluster: Cluster) -> Iterator[Problem]:
+    network = cluster.spec.network
+    if network.proxy_mode == "none" and network.cni != "cilium":
+        words = f"without kube-proxy services need a pod network that makes them, and cni is {network.cni}"
+        yield Problem(("spec", "network", "proxyMode"), words, "set cni to cilium, or proxyMode to nftables")
 
 
 def _network(pods: IPv4Network | IPv6Network, services: IPv4Network | IPv6Network) -> Iterator[Problem]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import charts
 from tests.unit.sshd import SSHD, Sshd, serve
 
 
@@ -30,3 +31,8 @@ def sshd(tmp_path: Path) -> Iterator[Sshd]:
     folder.mkdir()
     with serve(folder) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def helm() -> Path:
+    return charts.helm()

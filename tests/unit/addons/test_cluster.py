@@ -50,6 +50,17 @@ def test_again_nothing_changes_and_an_upgrade_takes_away_what_it_no_longer_has(a
     assert install(api.kubectl, [second], dry_run=False) == []
 
 
+def test_an_object_of_a_kind_that_is_in_no_namespace_is_the_same_where_a_chart_gave_it_one(api):
+    issuer = thing("Issuer", "own", "hello", "certs.test")
+    install(api.kubectl, [wanted("hello", issuer)], dry_run=False)
+    (live,) = [item for item in api.items.values() if item["kind"] == "Issuer"]
+    del live["metadata"]["namespace"]
+    install(api.kubectl, [wanted("hello", issuer, CONFIG)], dry_run=False)
+    assert api.deleted == []
+    install(api.kubectl, [wanted("hello", CONFIG)], dry_run=False)
+    assert api.deleted == ["Issuer/own"]
+
+
 def test_what_requires_another_comes_when_that_is_ready(api):
     low, high = wanted("low", WEB), wanted("high", CONFIG, requires=("low",))
     api.unready = {"web"}

@@ -1,10 +1,13 @@
 """Folders of add-ons: what they say, and everything that is wrong in them."""
 
+from pathlib import Path
+
 import pytest
 import yaml
 from ansible_collections.ohmykube.cluster.plugins.module_utils.addons import definition, rendering, sets
 from ansible_collections.ohmykube.cluster.plugins.module_utils.addons.definition import of_files, read_folder
 from ansible_collections.ohmykube.cluster.plugins.module_utils.catalogue import Catalogue
+from ansible_collections.ohmykube.cluster.plugins.module_utils.charts.rendering import Charts
 from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError, each
 from hypothesis import given
 from hypothesis import strategies as st
@@ -91,7 +94,7 @@ def test_what_is_no_add_on(metadata, files, words):
 
 
 def test_one_without_a_manifest_and_one_with_a_name_that_is_none():
-    with pytest.raises(OhmykubeError, match="neither a component nor manifests"):
+    with pytest.raises(OhmykubeError, match="no component, chart or manifests"):
         of_files("hello", {"addon.yml": ""}, "/x")
     assert "cannot name an add-on" in problems(name="Hello")[0]
 
@@ -172,7 +175,7 @@ def test_what_is_built_in_can_be_read_and_its_manifest_is_in_the_catalogue():
     catalogue = Catalogue.load()
     for name, found in definition.builtin().items():
         assert found.description, name
-        artifact = sets.artifact(found, catalogue)
+        artifact = sets.artifact(found, Charts(catalogue, lambda _: None, Path(), "v1.36.4"))
         assert artifact.images, name
         assert artifact.version, name
         assert bool(found.component) == bool(artifact.url) == bool(artifact.sha256), name
@@ -191,7 +194,8 @@ def test_metrics_server_is_told_to_trust_kubelets():
 def test_a_wish_brings_what_it_requires_and_own_folders(tmp_path):
     (tmp_path / "addon.yml").write_text("requires: [metrics-server]")
     (tmp_path / "a.yml").write_text(CONFIG)
-    found = sets.described([{"name": "mine", "path": str(tmp_path)}], Catalogue.load(), lambda _: None)
+    charts = Charts(Catalogue.load(), lambda _: None, tmp_path, "v1.36.4")
+    found = sets.described([{"name": "mine", "path": str(tmp_path)}], charts)
     assert [each["name"] for each in found] == ["metrics-server", "mine"]
     assert found[0]["fetch"] == [{"component": "metrics_server", "version": "v0.9.0"}]
     assert found[0]["install"]["objects"] == []  # it is not in the cache
@@ -200,4 +204,4 @@ def test_a_wish_brings_what_it_requires_and_own_folders(tmp_path):
     ]
     other = {"name": "other", "files": {"addon.yml": "", "b.yml": CONFIG.replace(", namespace: default", "")}}
     with pytest.raises(OhmykubeError, match="ConfigMap hello is part of the add-ons mine and other"):
-        sets.described([{"name": "mine", "path": str(tmp_path)}, other], Catalogue.load(), lambda _: None)
+        sets.described([{"name": "mine", "path": str(tmp_path)}, other], charts)

@@ -88,3 +88,12 @@ def test_a_folder_that_is_wrong_is_told_with_its_place(tmp_path: Path) -> None:
         assert "addon.yml:2: versoin is no known key (did you mean 'version'?)" in str(error)
     else:
         raise AssertionError("it was taken")
+
+
+def test_a_chart_needs_helm_on_this_computer(tmp_path: Path) -> None:
+    (tmp_path / "hello/web").mkdir(parents=True)
+    (tmp_path / "hello/addon.yml").write_text("chart: ./web")
+    (tmp_path / "hello/web/Chart.yaml").write_text("{apiVersion: v2, name: web, version: 1.0.0}")
+    wanted = [{"name": "hello", "path": str(tmp_path / "hello")}]
+    said = play(tmp_path, "ohmykube.cluster.addon", addon_wanted=wanted)
+    assert "+helm v3.18.4 (amd64)" in said or "+helm v3.18.4 (arm64)" in said

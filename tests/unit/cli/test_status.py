@@ -87,6 +87,20 @@ def test_all_of_a_cluster_that_is_well(world, shown, run):
     assert max(map(len, lines)) <= 80 or str(world.folder.kubeconfig) in max(lines, key=len)
 
 
+def test_cilium_is_in_a_namespace_with_others(world, shown):
+    spec = world.folder.read_spec()
+    spec["spec"]["network"] |= {"cni": "cilium", "loadBalancer": "none", "proxyMode": "none"}
+    world.folder.write_spec(spec)
+    parts = [workload("kube-system", name) for name in ("cilium", "cilium-envoy", "hubble-relay", "coredns")]
+    world.said[ONE]["workloads"] = [*parts, workload("kube-system", "cilium-operator", "Deployment", "0 of 1")]
+    world.said[TWO] = world.said[THREE] = world.said[ONE]
+    assert [(each["name"], each["detail"]) for each in shown()["addons"]] == [
+        ("cilium", "Deployment cilium-operator: 0 of 1"),
+        ("local-path", "it is not there"),
+        ("coredns", ""),
+    ]
+
+
 def test_what_is_missing_is_told(world, shown, run):
     said = world.said[ONE]
     world.said[TWO] = world.said[THREE] = said

@@ -127,6 +127,21 @@ def test_in_mode_ipvs_nobody_answers_for_addresses_that_others_announce():
     assert "ipvs" not in init()["KubeProxyConfiguration"]
 
 
+def test_without_kube_proxy_nothing_is_said_to_it():
+    made = init(proxy_mode="none")
+    assert "KubeProxyConfiguration" not in made
+    assert made["ClusterConfiguration"]["proxy"] == {"disabled": True}
+    assert "proxy" not in init()["ClusterConfiguration"]
+    text = "apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\nmode: iptables\n"
+    with pytest.raises(OhmykubeError) as caught:
+        init(text, proxy_mode="none")
+    assert caught.value.message == "KubeProxyConfiguration: cannot be used: there is no kube-proxy (own.yaml:1)"
+    with pytest.raises(OhmykubeError) as caught:
+        init(f"{CLUSTER}proxy: {{disabled: false}}\n", proxy_mode="none")
+    assert "ClusterConfiguration.proxy.disabled: cannot be False: it must be True" in caught.value.message
+    assert "spec.network.proxyMode" in caught.value.hint
+
+
 def test_feature_gates_of_everything_that_has_some():
     text = (
         f"{CLUSTER}featureGates: {{A: true}}\n"

@@ -196,9 +196,21 @@ def test_the_shared_address_needs_its_image_and_one_control_plane_none(tmp_path)
 def test_what_is_not_wanted_is_not_required(cluster):
     spec = cluster.as_data()["spec"]
     assert [item["component"] for item in requirements.manifests(spec)] == ["flannel", "local_path", "metallb"]
+    spec["network"]["cni"] = "cilium"
+    assert [item["component"] for item in requirements.manifests(spec)] == ["cilium", "local_path", "metallb"]
     spec["network"] |= {"cni": "none", "loadBalancer": "none"}
     spec["storage"]["csi"] = "none"
     assert requirements.manifests(spec) == []
+
+
+def test_wireguard_is_the_kernels(cluster, tmp_path):
+    wish, seen = cluster.as_data(), state(cluster, tmp_path)
+    wish["spec"]["network"] |= {"cni": "cilium", "proxyMode": "none"}
+    wish["spec"]["vars"] = {"cilium_encryption": "wireguard"}
+    made = cluster_inventory.build(wish, seen).variables
+    assert made["node_kernel_modules"] == ["wireguard"]
+    assert (made["cluster_cni"], made["kubeadm_proxy_mode"]) == ("cilium", "none")
+    assert made["cilium_catalogues"] == ["/over.yml"]
 
 
 def test_add_ons_are_told_where_there_are_any_or_were(cluster, tmp_path):

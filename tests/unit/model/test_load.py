@@ -72,6 +72,8 @@ def test_all_problems_at_once_each_with_its_line_and_a_suggestion():
         ("spec: {workers: [{name: w, disk: 1GiB}]}", "too little for Kubernetes"),
         ("spec: {network: {podCIDR: 10.96.0.0/16}}", "overlaps the pod CIDR"),
         ("spec: {network: {podCIDR: 10.244.0.0/26}}", "too small"),
+        ("spec: {network: {proxyMode: none}}", "network.proxyMode: without kube-proxy services need a pod network"),
+        ("spec: {network: {proxyMode: none, cni: none}}", "that makes them, and cni is none"),
         ("spec: {network: {serviceCIDR: 10.0.0.0/8}}", "larger than the API server accepts"),
         ("spec: {network: {podCIDR: 'fd01::/56'}}", "write one network of IPv4, or one of IPv4, a comma"),
         ("spec: {network: {podCIDR: 'fd01::/56,10.244.0.0/16'}}", "write one network of IPv4, or one of IPv4, a comma"),

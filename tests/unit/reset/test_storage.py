@@ -135,8 +135,20 @@ def test_pods_interfaces_are_those_on_the_bridge(disks: Disks) -> None:
     assert network.links(disks.host) == ["veth1", "cni0", "flannel.1"]
 
 
+def test_ciliums_interfaces_are_told_from_those_of_lxc(disks: Disks) -> None:
+    ours = ["cilium_host", "cilium_net", "cilium_vxlan", "cilium_wg0", "lxc_health", "lxc0a1b2c3d4e5f"]
+    for name in (*ours, "lxcbr0", "lxc", "cilium0"):
+        (disks.root / "sys/class/net" / name).mkdir(parents=True)
+    assert network.links(disks.host) == sorted(ours)
+
+
 def test_a_node_that_joins_anew_forgets_its_subnet(disks: Disks) -> None:
-    for path in (network.CONFIG, "/run/flannel/subnet.env", "/var/lib/cni/networks/cbr0/10.244.1.2"):
+    for path in (
+        network.CONFIG,
+        network.CILIUM_CONFIG,
+        "/run/flannel/subnet.env",
+        "/var/lib/cni/networks/cbr0/10.244.1.2",
+    ):
         disks.write(path)
     foreign = disks.write("/var/lib/cni/networks/podman/10.88.0.2")
     network.forget(disks.host)

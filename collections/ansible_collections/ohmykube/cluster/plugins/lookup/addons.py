@@ -11,7 +11,8 @@ version_added: "0.1.0"
 author: ohmykube contributors (@ohmykube)
 description:
   - Returns the add-ons and all that they require, each behind what it requires, for M(ohmykube.cluster.kube_addons).
-  - Downloads nothing. Where an add-on's manifest comes from the catalogue and is not in the cache, it has no objects.
+  - Downloads nothing. Where an add-on's manifest or chart comes from the catalogue and is not in the cache, it has no
+    objects; nor has one with a chart while helm is not in the cache.
 options:
   _terms:
     description:
@@ -26,6 +27,10 @@ options:
     default: []
     env:
       - name: OHMYKUBE_CATALOGUE
+  kubernetes:
+    description: Version of Kubernetes that charts are rendered for; empty for the catalogue's default.
+    type: str
+    default: ""
   home:
     description: Folder of the caches.
     type: path
@@ -57,8 +62,8 @@ from typing import Any
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 from ansible_collections.ohmykube.cluster.plugins.module_utils.addons.sets import described
-from ansible_collections.ohmykube.cluster.plugins.module_utils.cache import Cache
 from ansible_collections.ohmykube.cluster.plugins.module_utils.catalogue import Catalogue
+from ansible_collections.ohmykube.cluster.plugins.module_utils.charts.rendering import Charts
 from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError, in_words
 from ansible_collections.ohmykube.cluster.plugins.module_utils.manifests import plain
 
@@ -69,8 +74,9 @@ class LookupModule(LookupBase):  # type: ignore[misc]
     def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[dict[str, Any]]:
         self.set_options(var_options=variables, direct=kwargs)
         wishes = [wish for term in plain(terms) for wish in (term if isinstance(term, list) else [term])]
-        cache = Cache(Path(self.get_option("home")) / "cache" / "packages")
         try:
-            return described(wishes, Catalogue.load(self.get_option("catalogues")), cache.find)
+            catalogue = Catalogue.load(self.get_option("catalogues"))
+            home, version = Path(self.get_option("home")), self.get_option("kubernetes")
+            return described(wishes, Charts.of_home(home, catalogue, version))
         except OhmykubeError as error:
             raise AnsibleLookupError(in_words(error)) from error

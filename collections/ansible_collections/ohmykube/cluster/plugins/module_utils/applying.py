@@ -84,7 +84,7 @@ def _apply(kubectl: Kubectl, path: str, validate: bool, *, dry_run: bool) -> lis
     words = ["apply", "--server-side", "--force-conflicts", f"--field-manager={MANAGER}", f"--filename={path}"]
     words += ["--show-managed-fields", *(["--dry-run=server"] if dry_run else [])]
     words += [] if validate else ["--validate=ignore"]
-    after = _objects(kubectl.text(*words, "--output=json", timeout=_APPLY_TIMEOUT))
+    after = listed(kubectl.text(*words, "--output=json", timeout=_APPLY_TIMEOUT))
     return [named(item) for item in after if before.get(named(item)) != _stamp(item)]
 
 
@@ -93,10 +93,10 @@ def _present(kubectl: Kubectl, path: str) -> list[dict[str, Any]]:
     done = kubectl.run(
         "get", f"--filename={path}", "--ignore-not-found", "--show-managed-fields", "--output=json", timeout=60
     )
-    return _objects(done.stdout)
+    return listed(done.stdout)
 
 
-def _objects(output: str) -> list[dict[str, Any]]:
+def listed(output: str) -> list[dict[str, Any]]:
     """kubectl prints one object, a List, or several objects after one another."""
     decoder, position, found = json.JSONDecoder(), 0, []
     text = output.strip()

@@ -19,7 +19,17 @@ _IPVS = ("ip_vs", "ip_vs_rr", "ip_vs_wrr", "ip_vs_sh", "ip_set", "xt_set")
 _CEPH_MODULES = ("rbd", "ceph")  # what nodes need of it to have its volumes
 _LOCAL = ("localhost", "127.0.0.0/8", "::1", ".svc", ".cluster.local")
 # Roles that look things up in the catalogue.
-_FETCHING = ("addon", "cache_distribute", "containerd", "flannel", "kubeadm", "local_path", "metallb", "rook_ceph")
+_FETCHING = (
+    "addon",
+    "cache_distribute",
+    "cilium",
+    "containerd",
+    "flannel",
+    "kubeadm",
+    "local_path",
+    "metallb",
+    "rook_ceph",
+)
 
 
 @dataclass(frozen=True)
@@ -71,6 +81,7 @@ def _common(cluster: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, A
         "node_kernel_modules": [
             *(_IPVS if proxy_mode(spec) == "ipvs" else ()),
             *(_CEPH_MODULES if _has_ceph(spec) else ()),
+            *(("wireguard",) if _has_wireguard(spec) else ()),
         ],
         **{f"{role}_catalogues": state["catalogues"] for role in _FETCHING},
         "containerd_registries": spec["registries"],
@@ -221,6 +232,10 @@ def _host(cluster: Mapping[str, Any], machine: Mapping[str, Any], api: str) -> d
 
 def _has_ceph(spec: Mapping[str, Any]) -> bool:
     return bool(spec["storage"]["csi"] == "rook-ceph")
+
+
+def _has_wireguard(spec: Mapping[str, Any]) -> bool:
+    return spec["network"]["cni"] == "cilium" and spec["vars"].get("cilium_encryption") == "wireguard"
 
 
 def _disks(spec: Mapping[str, Any], machine: Mapping[str, Any]) -> list[str]:

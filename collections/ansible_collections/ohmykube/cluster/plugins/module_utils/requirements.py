@@ -26,10 +26,11 @@ def packages(spec: Mapping[str, Any]) -> list[dict[str, str]]:
 
 
 def manifests(spec: Mapping[str, Any]) -> list[dict[str, str]]:
-    """What is applied to the cluster, as {component, version}."""
+    """What is applied to the cluster, manifests and charts, as {component, version}."""
     chosen, network = spec.get("vars", {}), spec["network"]
     wanted = {
         "flannel": network["cni"] == "flannel",
+        "cilium": network["cni"] == "cilium",
         "local_path": spec["storage"]["csi"] == "local-path",
         "metallb": network["loadBalancer"] == "metallb",
     }

@@ -1,6 +1,7 @@
 # Copyright (c) ohmykube contributors
 # Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-"""What an add-on is: a folder with addon.yml, and manifests beside it. Read once, with the place of every problem."""
+"""What an add-on is: a folder with addon.yml, and manifests or a chart beside it. Read once, with the place of every
+problem."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.ohmykube.cluster.plugins.module_utils import places
+from ansible_collections.ohmykube.cluster.plugins.module_utils.charts import release
 from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError, raise_all
 
 BUILTIN = Path(__file__).resolve().parents[3] / "addons"
@@ -21,6 +23,9 @@ _HINT = "docs/addons.md shows all keys of an add-on"
 _SUFFIXES = (".yml", ".yaml", ".json")
 _LARGEST = 2**20  # bytes of a folder: its text becomes part of the cluster's wish
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?")
+_COMPONENT = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_HERE = "./"  # what a chart in the folder begins with
 _READY = re.compile(r"(Deployment|StatefulSet|DaemonSet)/[a-z0-9.-]+/[a-z0-9.-]+")
 _OPERATIONS = ("add", "remove", "replace")
 
@@ -29,7 +34,10 @@ _OPERATIONS = ("add", "remove", "replace")
 class Addon:
     """requires: names of others. priority: of those that could go next, the lowest goes first.
 
-    component: what the catalogue calls its manifest; empty: it has manifests of its own, file name → text.
+    component: what the catalogue calls its manifest. chart: what it calls its chart, or with ./ the path of one in the
+    folder. Both are empty: it has manifests of its own, file name → text.
+    namespace: the chart's; empty: it is called like the add-on. values: the chart's, which can be secrets.
+    chart_files: texts of a chart in the folder, see charts/release.py.
     images: those that no manifest names. patches: changes of objects, see rendering.py.
     ready: workloads that something else makes, as Kind/namespace/name, to wait for too. timeout: seconds.
     """
@@ -40,12 +48,21 @@ class Addon:
     requires: tuple[str, ...] = ()
     priority: int = 50
     component: str = ""
+    chart: str = ""
+    namespace: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict, repr=False)
     images: tuple[str, ...] = ()
     patches: tuple[Mapping[str, Any], ...] = ()
     ready: tuple[str, ...] = ()
     timeout: int = 300
     manifests: Mapping[str, str] = field(default_factory=dict)
+    chart_files: Mapping[str, str] = field(default_factory=dict, repr=False)
     own: bool = True
+
+    @property
+    def fetched(self) -> str:
+        """The component of the catalogue that its manifest or chart is; empty where it has its own."""
+        return self.component or ("" if self.chart.startswith(_HERE) else self.chart)
 
 
 def builtin() -> dict[str, Addon]:
@@ -59,7 +76,9 @@ def read_folder(folder: Path) -> dict[str, str]:
     try:
         paths = sorted(path for path in folder.iterdir() if path.suffix in _SUFFIXES and not path.name.startswith("."))
         found = {path.name: path.read_text(encoding="utf-8") for path in paths if path.is_file()}
-    except (OSError, UnicodeDecodeError) as error:
+        if chart := _chart_within(found.get(METADATA, "")):
+            found.update(release.read(folder, chart))
+    except (OSError, ValueError) as error:
         words = getattr(error, "strerror", None) or str(error)
         raise _error("addon.unreadable", f"{folder}: {words}", "an add-on is a folder with addon.yml") from error
     if METADATA not in found:
@@ -83,18 +102,46 @@ def of_files(name: str, files: Mapping[str, str], source: str, *, own: bool = Tr
             values[key] = _reader(key)(value)
         except ValueError as error:
             problems.append(_error("addon.invalid", f"{place}: {error}", _HINT))
-    manifests = {file: text for file, text in files.items() if file != METADATA}
-    if bool(values.get("component")) == bool(manifests):
-        words = (
-            "it has a component and manifests of its own" if manifests else "it has neither a component nor manifests"
+    chart_files, manifests = _parted(files, values.get("chart", ""))
+    if _own_chart(values.get("chart", "")) and not chart_files:
+        problems.append(_error("addon.invalid", f"{source}: there is no {values['chart']} in it"))
+    has = [name for name, it in (*((key, values.get(key)) for key in _ONE_OF), ("manifests", manifests)) if it]
+    if len(has) != 1:
+        words = f"it has a {' and '.join(has)} of its own" if has else "it has no component, chart or manifests"
+        problems.append(_error("addon.invalid", f"{source}: {words}", "an add-on has one of them"))
+    if (alone := [key for key in _OF_CHARTS if key in values]) and "chart" not in values:
+        problems.append(
+            _error("addon.invalid", f"{source}: {' and '.join(alone)} say something to a chart alone", _HINT)
         )
-        problems.append(_error("addon.invalid", f"{source}: {words}", "an add-on has one or the other"))
     if name in values.get("requires", ()):
         problems.append(_error("addon.invalid", f"{source}: it requires itself"))
     for file, text in manifests.items():
         problems += _manifest_problems(text, f"{source}/{file}")
     raise_all(problems)
-    return Addon(name, manifests=manifests, own=own, **values)
+    return Addon(name, manifests=manifests, chart_files=chart_files, own=own, **values)
+
+
+def _chart_within(metadata: str) -> str:
+    """The path of the chart that the folder has; what is wrong with the text is said when it is judged."""
+    try:
+        documents = places.read(metadata, METADATA)
+    except OhmykubeError:
+        return ""
+    data = documents[0].data if documents else None
+    chart = data.get("chart") if isinstance(data, dict) else None
+    return _own_chart(chart) if isinstance(chart, str) else ""
+
+
+def _own_chart(chart: str) -> str:
+    return chart.removeprefix(_HERE).rstrip("/") if chart.startswith(_HERE) else ""
+
+
+def _parted(files: Mapping[str, str], chart: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Files of the chart, and manifests."""
+    place = _own_chart(chart)
+    within = {file for file in files if place and (file == place or file.startswith(f"{place}/"))}
+    rest = {file: text for file, text in files.items() if file not in within and file != METADATA}
+    return {file: files[file] for file in files if file in within}, rest
 
 
 def _items(
@@ -114,7 +161,9 @@ def _items(
             problems.append(_error("addon.invalid", f"{place}: {key} is no known key", hint))
 
 
-_KEYS = tuple(each.name for each in fields(Addon) if each.name not in ("name", "manifests", "own"))
+_KEYS = tuple(each.name for each in fields(Addon) if each.name not in ("name", "manifests", "chart_files", "own"))
+_ONE_OF = ("component", "chart")
+_OF_CHARTS = ("namespace", "values")
 
 
 def _reader(key: str) -> Callable[[Any], Any]:
@@ -122,13 +171,32 @@ def _reader(key: str) -> Callable[[Any], Any]:
         return lambda value: _texts(key, value)
     if key in ("priority", "timeout"):
         return lambda value: _number(key, value)
-    return _patches if key == "patches" else lambda value: _text(key, value)
+    readers: dict[str, Callable[[Any], Any]] = {"patches": _patches, "values": _values, "chart": _chart}
+    return readers.get(key, lambda value: _name(key, value) if key == "namespace" else _text(key, value))
 
 
 def _text(key: str, value: Any) -> str:
     if isinstance(value, (str, int, float)) and not isinstance(value, bool):
         return str(value)
     raise ValueError(f"{key} must be text")
+
+
+def _name(key: str, value: Any) -> str:
+    if isinstance(value, str) and _NAMESPACE.fullmatch(value):
+        return value
+    raise ValueError(f"{key} must be a name of lower-case letters, digits and '-'")
+
+
+def _chart(value: Any) -> str:
+    if isinstance(value, str) and (_own_chart(value) or _COMPONENT.fullmatch(value)):
+        return value
+    raise ValueError(f"chart must be a component of the catalogue, or begin with {_HERE} for one in this folder")
+
+
+def _values(value: Any) -> Mapping[str, Any]:
+    if isinstance(value, dict):
+        return value
+    raise ValueError("values must be a mapping")
 
 
 def _texts(key: str, value: Any) -> tuple[str, ...]:

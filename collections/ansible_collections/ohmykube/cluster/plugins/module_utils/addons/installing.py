@@ -115,8 +115,11 @@ def _install(kubectl: Kubectl, addon: Wanted, before: Record, *, dry_run: bool) 
 def _prune(kubectl: Kubectl, addon: Wanted, before: Record, *, dry_run: bool) -> list[str]:
     """Take away what an earlier version had and this one has not."""
     kept = {key(item) for item in addon.objects}
+    called = {(kind, name) for kind, _, name in kept}
     there = records.objects(kubectl, [addon.name], [kind for kind in before.kinds if kind not in _KEPT])
     old = [item for item in there if key(item) not in kept and not item["metadata"].get("ownerReferences")]
+    # A chart does not tell of a kind that others define whether it is in a namespace: the API server does.
+    old = [item for item in old if item["metadata"].get("namespace") or key(item)[::2] not in called]
     if old and not dry_run:
         delete(kubectl, old)
     return [applying.named(item) for item in old]

@@ -11,23 +11,24 @@ from typing import Any
 import yaml
 from ansible_collections.ohmykube.cluster.plugins.module_utils.addons.definition import Addon
 from ansible_collections.ohmykube.cluster.plugins.module_utils.addons.labels import LABEL, key
+from ansible_collections.ohmykube.cluster.plugins.module_utils.charts import objects
+from ansible_collections.ohmykube.cluster.plugins.module_utils.charts.objects import CLUSTERS_OWN
 from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError, raise_all
 from ansible_collections.ohmykube.cluster.plugins.module_utils.workload_images import workload_images
 
 Object = dict[str, Any]
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-_CLUSTERS_OWN = ("default", "kube-system", "kube-public", "kube-node-lease")
 
 
 def render(addon: Addon, texts: Sequence[str]) -> list[Object]:
-    """Its objects. texts: its manifests. Raises OhmykubeError `addon.invalid`."""
-    items = [copy.deepcopy(item) for text in texts for item in _objects(text)]
+    """Its objects. texts: its manifests, or what helm makes of its chart. Raises OhmykubeError `addon.*`, `chart.*`."""
+    items = [copy.deepcopy(item) for text in texts for item in _objects(addon, text)]
     for patch in addon.patches:
         _patch(addon, items, patch)
     for item in items:
         name = item["metadata"]["name"]
-        if item["kind"] == "Namespace" and name in _CLUSTERS_OWN:
+        if item["kind"] == "Namespace" and name in CLUSTERS_OWN:
             words = f"{addon.name} has the namespace {name}, which is the cluster's own and would go with it"
             raise OhmykubeError("addon.invalid", words, hint="leave that object out", exit_code=2)
         if item["kind"] == "Job":  # one that vanishes when it is done would run anew each time
@@ -68,7 +69,15 @@ def collisions(rendered: Mapping[str, Sequence[Object]]) -> None:
     raise_all(problems)
 
 
-def _objects(text: str) -> Iterator[Object]:
+def namespace(addon: Addon) -> str:
+    """Of its chart."""
+    return addon.namespace or addon.name
+
+
+def _objects(addon: Addon, text: str) -> Iterator[Object]:
+    if addon.chart:
+        yield from objects.objects(text, addon.name, namespace(addon))
+        return
     for document in yaml.load_all(text, Loader=_LOADER):
         if document:
             yield from document["items"] if str(document["kind"]).endswith("List") else [document]

@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from ansible_collections.ohmykube.cluster.plugins.module_utils.addons import rendering
 from ansible_collections.ohmykube.cluster.plugins.module_utils.addons.definition import (
@@ -17,14 +18,12 @@ from ansible_collections.ohmykube.cluster.plugins.module_utils.addons.definition
     read_folder,
 )
 from ansible_collections.ohmykube.cluster.plugins.module_utils.addons.order import closure
-from ansible_collections.ohmykube.cluster.plugins.module_utils.catalogue import Artifact, Catalogue
+from ansible_collections.ohmykube.cluster.plugins.module_utils.catalogue import Artifact
+from ansible_collections.ohmykube.cluster.plugins.module_utils.charts.release import Release
+from ansible_collections.ohmykube.cluster.plugins.module_utils.charts.rendering import Charts
+from ansible_collections.ohmykube.cluster.plugins.module_utils.workload_images import workload_images
 
 Wish = str | Mapping[str, Any]
-
-
-class Kept(Protocol):
-    @property
-    def path(self) -> Path: ...
 
 
 def members(wishes: Iterable[Wish]) -> list[Addon]:
@@ -44,28 +43,29 @@ def members(wishes: Iterable[Wish]) -> list[Addon]:
     return [known[name] for name in closure(wanted, known)]
 
 
-def artifact(addon: Addon, catalogue: Catalogue, arch: str = "any") -> Artifact:
-    """What is fetched for it: its manifest, if the catalogue has that, and its images."""
-    images = rendering.images(addon)
-    if not addon.component:
-        return Artifact(f"addon {addon.name}", addon.version, "any", url="", images=tuple(images))
-    found = catalogue.artifact(addon.component, arch, addon.version)
-    return replace(found, images=tuple(dict.fromkeys([*found.images, *images])))
+def artifact(addon: Addon, charts: Charts, arch: str = "any") -> Artifact:
+    """What is fetched for it: its manifest or chart, if the catalogue has that, and its images, where they are known.
+
+    Those of a chart are what the catalogue says, until it can be rendered.
+    """
+    known = rendering.images(addon)
+    rendered = workload_images(rendering.text(_objects(addon, charts))) if addon.chart else []
+    if not addon.fetched:
+        images = tuple(dict.fromkeys([*known, *rendered]))
+        return Artifact(f"addon {addon.name}", addon.version, "any", url="", images=images)
+    found = charts.catalogue.artifact(addon.fetched, arch, addon.version)
+    return replace(found, images=tuple(dict.fromkeys([*(rendered or found.images), *known])))
 
 
-def described(
-    wishes: Iterable[Wish], catalogue: Catalogue, find: Callable[[Artifact], Kept | None]
-) -> list[dict[str, Any]]:
+def described(wishes: Iterable[Wish], charts: Charts) -> list[dict[str, Any]]:
     """Of each, `install`, which the module kube_addons takes, and what it needs of the cache: `fetch` and `images`.
 
-    find: what the cache has of a manifest. What it does not have is to be fetched before this is asked again.
+    charts: the cache, and what renders charts. What it does not have is to be fetched before this is asked again.
     """
     found, rendered = [], {}
     for addon in members(wishes):
-        source = artifact(addon, catalogue)
-        kept = find(source) if addon.component else None
-        texts = [kept.path.read_text(encoding="utf-8")] if kept else list(addon.manifests.values())
-        rendered[addon.name] = rendering.render(addon, texts) if texts else []
+        source = artifact(addon, charts)
+        rendered[addon.name] = _objects(addon, charts)
         install = {
             "name": addon.name,
             "version": source.version,
@@ -75,12 +75,38 @@ def described(
             "priority": addon.priority,
             "ready": list(addon.ready),
             "timeout": addon.timeout,
-            "validate": addon.own,
+            "validate": addon.own and not addon.chart,
         }
-        fetch = [{"component": addon.component, "version": source.version}] if addon.component else []
+        fetch = [{"component": addon.fetched, "version": source.version}] if addon.fetched else []
+        fetch += [charts.needed] if addon.chart else []
         found.append({"name": addon.name, "install": install, "fetch": fetch, "images": list(source.images)})
     rendering.collisions(rendered)
     return found
+
+
+def _objects(addon: Addon, charts: Charts) -> list[dict[str, Any]]:
+    """None where something of it is not in the cache."""
+    texts = _texts(addon, charts)
+    return rendering.render(addon, texts) if texts else []
+
+
+def _texts(addon: Addon, charts: Charts) -> list[str]:
+    """Its manifests, or what helm makes of its chart; none where they are not in the cache."""
+    if not addon.fetched and not addon.chart:
+        return list(addon.manifests.values())
+    kept = charts.find(charts.catalogue.artifact(addon.fetched, "any", addon.version)) if addon.fetched else None
+    if addon.component or (addon.fetched and not kept):
+        return [kept.path.read_text(encoding="utf-8")] if kept else []
+    release = Release(
+        addon.name,
+        rendering.namespace(addon),
+        charts.kubernetes,
+        json.dumps(addon.values),
+        archive=str(kept.path) if kept else "",
+        files=tuple(addon.chart_files.items()),
+    )
+    text = charts.text(release)
+    return [text] if text else []
 
 
 def _reference(item: Mapping[str, Any]) -> dict[str, Any]:

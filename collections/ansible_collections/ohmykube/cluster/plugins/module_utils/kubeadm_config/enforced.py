@@ -39,6 +39,7 @@ _SAID_IN: dict[Path, tuple[str, str]] = {
     ("ClusterConfiguration", "clusterName"): ("metadata.name", "kubeadm_cluster_name"),
     ("ClusterConfiguration", "networking", "podSubnet"): ("spec.network.podCIDR", "kubeadm_pod_cidr"),
     ("ClusterConfiguration", "networking", "serviceSubnet"): ("spec.network.serviceCIDR", "kubeadm_service_cidr"),
+    ("ClusterConfiguration", "proxy", "disabled"): ("spec.network.proxyMode", "kubeadm_proxy_mode"),
     ("KubeletConfiguration", "failSwapOn"): ("spec.swap", "kubeadm_swap"),
     ("KubeletConfiguration", "featureGates", "NodeSwap"): ("spec.swap", "kubeadm_swap"),
 }
@@ -65,6 +66,11 @@ class Node:
     sans: tuple[str, ...] = ()
     provider_config: tuple[Any, ...] = ()
     second_address: str = ""
+
+    @property
+    def kube_proxy(self) -> bool:
+        """Whether there is one; where there is none, the pod network does its work."""
+        return self.proxy_mode != "none"
 
     @property
     def dual_stack(self) -> bool:
@@ -94,6 +100,7 @@ def of_init(node: Node) -> list[Document]:
         "controlPlaneEndpoint": node.endpoint,
         "certificatesDir": "/etc/kubernetes/pki",
         "networking": {"podSubnet": node.pod_cidr, "serviceSubnet": node.service_cidr},
+        **({} if node.kube_proxy else {"proxy": {"disabled": True}}),
     }
     kubelet = {**_document("KubeletConfiguration"), "failSwapOn": False}
     return [first, cluster, *([kubelet] if node.swap else [])]
@@ -138,6 +145,15 @@ def swap_gate(user: User, node: Node) -> Iterator[OhmykubeError]:
         kind = "KubeletConfiguration"
         words = "cannot be False: nodes are to use swap"
         yield problem("kubeadm.enforced", path, words, user.written[kind], _hint((kind, *path)))
+
+
+def no_proxy(user: User, node: Node) -> Iterator[OhmykubeError]:
+    """A document for kube-proxy says nothing to anybody where there is none."""
+    kind = "KubeProxyConfiguration"
+    if not node.kube_proxy and kind in user.documents:
+        words = "cannot be used: there is no kube-proxy"
+        hint = "leave the document out, or set spec.network.proxyMode (kubeadm_proxy_mode of the role)"
+        yield problem("kubeadm.enforced", (), words, user.written[kind], hint)
 
 
 def families(node: Node) -> Iterator[OhmykubeError]:

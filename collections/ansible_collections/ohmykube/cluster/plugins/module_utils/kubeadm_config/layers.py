@@ -41,6 +41,7 @@ def problems(node: Node, user: User, joining: Joining | None = None) -> list[Ohm
     return [
         *enforced.clashes(_seen_by(node, user), demanded),
         *enforced.swap_gate(user, node),
+        *enforced.no_proxy(user, node),
         *enforced.families(node),
     ]
 
@@ -88,8 +89,14 @@ def _defaults(node: Node, user: User) -> list[Document]:
             failSwapOn=not node.swap,
             memorySwap={"swapBehavior": "LimitedSwap" if node.swap else "NoSwap"},
         ),
-        _document("KubeProxyConfiguration", mode=node.proxy_mode, **_of_mode(node, user)),
+        *_kube_proxy(node, user),
     ]
+
+
+def _kube_proxy(node: Node, user: User) -> list[Document]:
+    if not node.kube_proxy:
+        return []
+    return [_document("KubeProxyConfiguration", mode=node.proxy_mode, **_of_mode(node, user))]
 
 
 def _of_mode(node: Node, user: User) -> dict[str, Any]:

@@ -29,7 +29,9 @@ _CONTAINERD = "containerd"
 # kubeadm, kubectl, the kubelet and the pod network make these; nobody else on a node uses them.
 _FOLDERS = (
     "/etc/kubernetes",
+    "/run/cilium",
     "/run/flannel",
+    "/sys/fs/bpf/cilium",  # what is pinned there lets go of interfaces when it goes
     "/usr/libexec/kubernetes",
     "/var/lib/etcd",
     "/var/lib/kubelet",
@@ -40,7 +42,13 @@ _FOLDERS = (
 _CONTAINERD_FOLDERS = ("/opt/containerd", "/run/containerd", "/run/nri", "/var/lib/containerd")
 # flannel's, in folders that others may share.
 _SHARED = ("/var/lib/cni/flannel", "/var/lib/cni/networks/cbr0")
-_FILES = (network.CONFIG, "/opt/cni/bin/flannel")
+_FILES = (
+    network.CONFIG,
+    network.CILIUM_CONFIG,
+    "/etc/sysctl.d/99-zzz-override_cilium.conf",
+    "/opt/cni/bin/cilium-cni",
+    "/opt/cni/bin/flannel",
+)
 # Pods' mounts of paths of the host make these where they are missing.
 _EMPTY = (
     "/etc/cni/net.d",

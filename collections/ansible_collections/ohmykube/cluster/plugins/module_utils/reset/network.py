@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,8 +12,11 @@ from ansible_collections.ohmykube.cluster.plugins.module_utils.host import Host
 from ansible_collections.ohmykube.cluster.plugins.module_utils.reset import ipvs
 
 CONFIG = "/etc/cni/net.d/10-flannel.conflist"
+CILIUM_CONFIG = "/etc/cni/net.d/05-cilium.conflist"
 _BRIDGE = "cni0"
 _LINKS = (_BRIDGE, "flannel.1", "flannel-v6.1", ipvs.LINK, "nodelocaldns")
+# Cilium's own, and its ends of pods: LXC's bridge is lxcbr0.
+_CILIUM = re.compile(r"cilium_(host|net|vxlan|geneve|wg0)|lxc_health|lxc[0-9a-f]{8,}")
 _SUBNETS = "/run/flannel/subnet.env"
 _RESERVED = "/var/lib/cni/networks/cbr0"  # addresses of pods, by flannel's name for the network
 _TIMEOUT = 30  # seconds
@@ -24,17 +28,17 @@ def forget(host: Host) -> None:
     A bridge with an address of the old one would refuse every pod, and the old files would hand out its addresses.
     """
     remove_links(host)
-    for path in (CONFIG, _SUBNETS):
+    for path in (CONFIG, CILIUM_CONFIG, _SUBNETS):
         host.path(path).unlink(missing_ok=True)
     for reserved in host.path(_RESERVED).glob("*"):
         reserved.unlink()
 
 
 def links(host: Host) -> list[str]:
-    """Those of flannel and kube-proxy, and the host's ends of pods that are on the bridge."""
+    """Those of flannel, Cilium and kube-proxy, and the host's ends of pods that are on the bridge."""
     there = sorted(host.path("/sys/class/net").glob("*"))
     pods = [path.name for path in there if _bridge(path) == _BRIDGE]
-    return [*pods, *(path.name for path in there if path.name in _LINKS)]
+    return [*pods, *(path.name for path in there if path.name in _LINKS or _CILIUM.fullmatch(path.name))]
 
 
 def remove_links(host: Host) -> None:

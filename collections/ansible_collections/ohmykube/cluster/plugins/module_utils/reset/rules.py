@@ -1,6 +1,6 @@
 # Copyright (c) ohmykube contributors
 # Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-"""Packet rules of the kubelet, kube-proxy, flannel and its CNI plug-ins; everybody else's stay as they are."""
+"""Packet rules of the kubelet, kube-proxy, Cilium, flannel and its CNI plug-ins; everybody else's stay as they are."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ansible_collections.ohmykube.cluster.plugins.module_utils.host import Host
 from ansible_collections.ohmykube.cluster.plugins.module_utils.reset.nftables import Table
 
 _TIMEOUT = 30  # seconds
-_OURS = ("KUBE-", "FLANNEL-")
+_OURS = ("KUBE-", "FLANNEL-", "CILIUM_")
 # Of the CNI plug-ins, which podman and nerdctl run too. Chains that a network has for itself are called from rules that
 # name it; those that all networks share go when nobody else has one.
 _SHARED = "CNI-"
