@@ -102,7 +102,7 @@ class Network(Model):
     """Networks within the cluster, and addresses that it takes from that of the machines."""
 
     cni: Literal["flannel", "cilium", "none"] = Field(
-        "flannel", description="Pod network: flannel, cilium; none for yours."
+        "flannel", description="Pod network: flannel, cilium; none: yours."
     )
     pod_cidr: Cidrs = Field("10.244.0.0/16", alias="podCIDR", description="Of pods: IPv4, or IPv4,IPv6.")
     service_cidr: Cidrs = Field("10.96.0.0/12", alias="serviceCIDR", description="Of services, of the same families.")
