@@ -102,12 +102,12 @@ class Network(Model):
     """Networks within the cluster, and addresses that it takes from that of the machines."""
 
     cni: Literal["flannel", "cilium", "none"] = Field(
-        "flannel", description="Pod network: flannel, cilium, or none for your own."
+        "flannel", description="Pod network: flannel, cilium; none: yours."
     )
     pod_cidr: Cidrs = Field("10.244.0.0/16", alias="podCIDR", description="Of pods: IPv4, or IPv4,IPv6.")
     service_cidr: Cidrs = Field("10.96.0.0/12", alias="serviceCIDR", description="Of services, of the same families.")
     proxy_mode: Literal["nftables", "iptables", "ipvs", "none"] = Field(
-        "nftables", description="Of kube-proxy: nftables, iptables, ipvs; none with cilium."
+        "nftables", description="nftables, iptables, ipvs; none with cilium."
     )
     load_balancer: Literal["metallb", "none"] = Field(
         "metallb", description="For services of type LoadBalancer; or none."

@@ -113,7 +113,10 @@ def test_an_archive_beside_is_kept_in_the_wish_as_text(charts: Charts, packed: P
 def test_a_folder_has_no_more_than_its_chart(chart: Make, tmp_path: Path) -> None:
     folder = chart()
     (folder / "other.tgz").write_bytes(b"not named")
-    assert sorted(read_folder(folder)) == ["addon.yml", *(f"web/{name}" for name in sorted(CHART))]
+    (folder / "web/.git").mkdir()
+    (folder / "web/.git/index").write_bytes(b"\xff")
+    (folder / "web/.helmignore").write_text("*.md\n")
+    assert sorted(read_folder(folder)) == ["addon.yml", *(f"web/{name}" for name in sorted([*CHART, ".helmignore"]))]
     (folder / "web/logo.png").write_bytes(b"\x89PNG")
     with pytest.raises(OhmykubeError, match=r"logo.png is no text; `helm package`"):
         read_folder(folder)

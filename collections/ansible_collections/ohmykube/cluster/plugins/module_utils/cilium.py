@@ -6,11 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ansible_collections.ohmykube.cluster.plugins.module_utils.catalogue import Artifact
-from ansible_collections.ohmykube.cluster.plugins.module_utils.charts.rendering import Charts
 from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError, raise_all
+
+if TYPE_CHECKING:  # whoever only wants the values does without a cache
+    from ansible_collections.ohmykube.cluster.plugins.module_utils.catalogue import Artifact
+    from ansible_collections.ohmykube.cluster.plugins.module_utils.charts.rendering import Charts
 
 COMPONENT, RELEASE, NAMESPACE = "cilium", "cilium", "kube-system"
 ENCRYPTIONS = ("none", "wireguard")

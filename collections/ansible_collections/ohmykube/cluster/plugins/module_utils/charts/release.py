@@ -41,8 +41,8 @@ def read(folder: Path, chart: str) -> dict[str, str]:
         return {chart: _text(top)}
     if not (top / _ABOUT).is_file():
         raise ValueError(f"./{chart} is no chart: there is no {chart}/{_ABOUT}")
-    paths = sorted(path for path in top.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): _text(path) for path in paths}
+    paths = {path.relative_to(top): path for path in sorted(top.rglob("*")) if path.is_file()}
+    return {f"{chart}/{name.as_posix()}": _text(path) for name, path in paths.items() if not _is_hidden(name)}
 
 
 def write(files: Mapping[str, str], target: Path) -> Path:
@@ -56,6 +56,11 @@ def write(files: Mapping[str, str], target: Path) -> Path:
     archive = next((name for name in files if name.endswith(ARCHIVE) and len(files) == 1), "")
     about = next((name for name in sorted(files, key=len) if PurePosixPath(name).name == _ABOUT), "")
     return target / archive if archive else (target / about).parent
+
+
+def _is_hidden(name: Path) -> bool:
+    """A repository of git's, for instance; what helm is to pass over, it must know."""
+    return any(part.startswith(".") for part in name.parts) and name.name != ".helmignore"
 
 
 def _text(path: Path) -> str:
