@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from ansible_collections.ohmykube.cluster.plugins.module_utils import applying
+from ansible_collections.ohmykube.cluster.plugins.module_utils import applying, readiness
 from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError
 from ansible_collections.ohmykube.cluster.plugins.module_utils.host import Completed
 from ansible_collections.ohmykube.cluster.plugins.module_utils.kubectl import ADMIN, Kubectl
@@ -160,3 +160,13 @@ def test_a_dry_run_makes_no_secret(node):
     node.on("get", "secret", say=json.dumps({"metadata": {"name": "memberlist"}}))
     assert make(node, dry_run=True) == []
     assert not node.called("create")
+
+
+def test_a_silent_api_server_is_asked_no_more_questions(node):
+    node.on("get", "events", say="LAST SEEN\nthe disk is full")
+    node.on("get", "pods", say="web Pending")
+    assert readiness.explain(Kubectl(node.host)) == "web Pending\nLAST SEEN\nthe disk is full"
+    asked = len(node.calls)
+    node.on("get", "--raw=/readyz", say=Completed(1, "", "etcd failed"))
+    assert "does not call itself ready" in readiness.explain(Kubectl(node.host))
+    assert len(node.calls) == asked + 1

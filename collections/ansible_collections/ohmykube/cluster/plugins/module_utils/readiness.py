@@ -130,7 +130,9 @@ def missing_workloads(found: Sequence[Item]) -> Iterator[str]:
 
 
 def explain(kubectl: Kubectl) -> str:
-    """Why pods do not run: what their containers wait for, and the last warnings."""
+    """Why pods do not run: what their containers wait for, and the last warnings. Nobody waits for a silent API."""
+    if not kubectl.answers():
+        return "the API server does not call itself ready"
     pods = kubectl.run("get", "pods", "--all-namespaces", "--output=wide", "--field-selector=status.phase!=Succeeded")
     events = kubectl.run(
         "get", "events", "--all-namespaces", "--field-selector=type=Warning", "--sort-by=.lastTimestamp"
