@@ -167,6 +167,7 @@ def test_a_silent_api_server_is_asked_no_more_questions(node):
     node.on("get", "pods", say="web Pending")
     assert readiness.explain(Kubectl(node.host)) == "web Pending\nLAST SEEN\nthe disk is full"
     asked = len(node.calls)
-    node.on("get", "--raw=/readyz", say=Completed(1, "", "etcd failed"))
-    assert "does not call itself ready" in readiness.explain(Kubectl(node.host))
+    node.on("get", "pods", say=Completed(1, "", "etcdserver: request timed out"))
+    assert "request timed out" in readiness.explain(Kubectl(node.host))
     assert len(node.calls) == asked + 1
+    assert all("--request-timeout=5s" in call for call in node.calls)

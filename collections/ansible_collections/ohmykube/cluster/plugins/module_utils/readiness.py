@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError
 from ansible_collections.ohmykube.cluster.plugins.module_utils.kubectl import Kubectl, until
 
 _LEASES = "kube-node-lease"
+_BRIEFLY = ("--request-timeout=5s",)
 # For each kind: the field that says how many there shall be, and the one that says how many there are.
 _COUNTS = {
     "Deployment": (("spec", "replicas"), ("status", "availableReplicas")),
@@ -130,14 +132,16 @@ def missing_workloads(found: Sequence[Item]) -> Iterator[str]:
 
 
 def explain(kubectl: Kubectl) -> str:
-    """Why pods do not run: what their containers wait for, and the last warnings. Nobody waits for a silent API."""
-    if not kubectl.answers():
-        return "the API server does not call itself ready"
-    pods = kubectl.run("get", "pods", "--all-namespaces", "--output=wide", "--field-selector=status.phase!=Succeeded")
-    events = kubectl.run(
-        "get", "events", "--all-namespaces", "--field-selector=type=Warning", "--sort-by=.lastTimestamp"
-    )
-    return f"{pods.stdout.strip()}\n{chr(10).join(events.stdout.splitlines()[-15:])}"
+    """Why pods do not run: what their containers wait for, and the last warnings; or that the API server is silent."""
+    pods = ("pods", "--output=wide", "--field-selector=status.phase!=Succeeded")
+    warnings = ("events", "--field-selector=type=Warning", "--sort-by=.lastTimestamp")
+    try:
+        there, last = (
+            kubectl.text("get", *what, "--all-namespaces", *_BRIEFLY, timeout=10) for what in (pods, warnings)
+        )
+    except OhmykubeError as error:
+        return error.message
+    return f"{there.strip()}\n{chr(10).join(last.splitlines()[-15:])}"
 
 
 def _at(item: Item, path: tuple[str, str]) -> int:
