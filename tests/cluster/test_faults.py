@@ -24,7 +24,7 @@ from tests.cluster.clusters import Bundle, CommandLine
 pytestmark = pytest.mark.cluster
 
 NAME = "unlucky"
-# Short limits, and a kubelet that forgets soon that its disk was full.
+# With short limits at first, and a kubelet that forgets soon that its disk was full.
 WISH = f"""
 apiVersion: ohmykube.dev/v1
 kind: Cluster
@@ -33,8 +33,8 @@ spec:
   provider: nspawn
   workers: [{{count: 1}}]
   kubeadm: {{config: ./kubeadm.yaml}}
-  vars: {{kubeadm_timeout: 60, verify_timeout: 100, metallb_timeout: 60}}
 """
+LIMITS = "  vars: {kubeadm_timeout: 60, verify_timeout: 100, metallb_timeout: 60}\n"
 KUBELET = (
     "{apiVersion: kubelet.config.k8s.io/v1beta1, kind: KubeletConfiguration, evictionPressureTransitionPeriod: 2s}"
 )
@@ -117,7 +117,7 @@ def nothing_left(ohmykube: CommandLine, machine_image: None) -> Iterator[None]:
 def test_a_fault_is_told_in_time_and_the_next_up_finishes(
     ohmykube: CommandLine, bundle: Bundle, tmp_path: Path, case: tuple[str, str, str]
 ) -> None:
-    (tmp_path / "dev.yaml").write_text(WISH)
+    (tmp_path / "dev.yaml").write_text(WISH + LIMITS)
     (tmp_path / "kubeadm.yaml").write_text(KUBELET)
     up = ("up", "--file", str(tmp_path / "dev.yaml"), *bundle.flags)
     fault, moment, node = case
@@ -127,6 +127,7 @@ def test_a_fault_is_told_in_time_and_the_next_up_finishes(
         begun = ohmykube.start(*up, "-o", "json", "--progress", "json", log=tmp_path / "log")
         _meet(begun, victim, (fault, moment), tmp_path / "log")
         victim.heal(fault)
+        (tmp_path / "dev.yaml").write_text(WISH)
         assert ohmykube.data(*up)["nodes"] == list(NODES)
         seen = ohmykube.data("status", "--name", NAME)
         assert seen["ready"], seen

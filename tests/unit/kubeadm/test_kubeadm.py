@@ -117,18 +117,18 @@ def test_nodes_that_are_not_ready_are_missing(node):
         "nodes",
         say=json.dumps({"items": [ready("a"), ready("b", "Unknown"), {"metadata": {"name": "c"}, "status": {}}]}),
     )
-    assert tokens.missing_nodes(Kubectl(node.host), dict.fromkeys("abcd", "")) == ["b", "c", "d"]
+    assert tokens.missing_nodes(Kubectl(node.host), dict.fromkeys("abcd", ""), timeout=1) == ["b", "c", "d"]
 
 
 def test_a_node_that_moved_is_missing_at_its_new_address(node):
     node.on("get", "nodes", say=json.dumps({"items": [ready("a", address="1"), ready("b", address="2")]}))
-    assert tokens.missing_nodes(Kubectl(node.host), {"a": "1", "b": "3"}) == ["b"]
+    assert tokens.missing_nodes(Kubectl(node.host), {"a": "1", "b": "3"}, timeout=1) == ["b"]
 
 
 def test_a_machine_made_anew_is_missing_though_its_node_is_still_called_ready(node):
     node.on("get", "nodes", say=json.dumps({"items": [ready("a"), ready("b")]}))
     kubectl = Kubectl(node.host)
-    assert tokens.missing_nodes(kubectl, {"a": "", "b": ""}, unjoined=["b"]) == ["b"]
+    assert tokens.missing_nodes(kubectl, {"a": "", "b": ""}, unjoined=["b"], timeout=1) == ["b"]
     assert tokens.forget_nodes(kubectl, ["b", "c"]) == ["b"]
     (call,) = node.called("delete", "nodes")
     assert call[-1] == "b"

@@ -22,12 +22,14 @@ _CA = "/etc/kubernetes/pki/ca.crt"
 _LETTERS = string.ascii_lowercase + string.digits
 
 
-def missing_nodes(kubectl: Kubectl, nodes: Mapping[str, str], unjoined: Sequence[str] = ()) -> list[str]:
+def missing_nodes(
+    kubectl: Kubectl, nodes: Mapping[str, str], unjoined: Sequence[str] = (), *, timeout: float
+) -> list[str]:
     """Those that the API server does not call Ready at their address, and those that cannot be, whatever it believes.
 
-    nodes: addresses by name; empty for any.
+    nodes: addresses by name; empty for any. timeout: seconds that an API server may take whose etcd has just come back.
     """
-    there = {item["metadata"]["name"]: item for item in patiently(lambda: kubectl.items("nodes"), timeout=60)}
+    there = {item["metadata"]["name"]: item for item in patiently(lambda: kubectl.items("nodes"), timeout=timeout)}
     ready = {name for name, item in there.items() if _ready(item) and nodes.get(name, "") in ("", *_addresses(item))}
     return [node for node in nodes if node not in ready or node in unjoined]
 

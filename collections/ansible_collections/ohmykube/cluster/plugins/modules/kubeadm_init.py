@@ -143,7 +143,8 @@ def run(options: dict[str, Any], host: Host, *, check_mode: bool) -> dict[str, A
     if made and options["unjoined"] and etcd.runs_here(host):
         etcd.refuse_loss(members, options["unjoined"], _addresses(options, "unjoined"))
     late = [*options["unjoined"], *options["moved"]]
-    return {"changed": bool(old) or changed, "missing": tokens.missing_nodes(Kubectl(host), options["nodes"], late)}
+    missing = tokens.missing_nodes(Kubectl(host), options["nodes"], late, timeout=options["timeout"])
+    return {"changed": bool(old) or changed, "missing": missing}
 
 
 def _addresses(options: dict[str, Any], which: str) -> list[str]:
