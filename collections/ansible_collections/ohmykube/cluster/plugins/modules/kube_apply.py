@@ -78,7 +78,7 @@ from ansible_collections.ohmykube.cluster.plugins.module_utils.report import run
 ARGUMENTS = {
     "manifests": {"type": "list", "elements": "str", "required": True},
     "validate": {"type": "bool", "default": True},
-    "random_secrets": {"type": "list", "elements": "str", "default": []},
+    "random_secrets": {"type": "list", "elements": "str", "default": [], "no_log": False},  # their names alone
     "timeout": {"type": "int", "default": 120},
 }
 
