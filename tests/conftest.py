@@ -29,14 +29,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
 
 
 class _Workers(LoadScopeScheduling):
-    """Which tests go to one worker: those of a file, all of clusters, and all of bare machines."""
+    """Which tests go to one worker: those of a file, and all that make machines."""
 
     def _split_scope(self, nodeid: str) -> str:
-        """Clusters, one after the other, take so long that everything else is done beside them."""
+        """Machines share bridges, addresses and the CPUs."""
         area = Path(nodeid.partition("::")[0])
-        if "unit" in area.parts:
-            return str(area)
-        return "clusters" if "cluster" in area.parts else "bare machines"
+        return str(area) if "unit" in area.parts else "machines"
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
