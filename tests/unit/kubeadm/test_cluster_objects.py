@@ -1,7 +1,6 @@
 """What is asked of, and applied to, the API: readiness, marks of nodes, manifests."""
 
 import json
-from pathlib import Path
 
 import pytest
 from ansible_collections.ohmykube.cluster.plugins.module_utils import applying, readiness
@@ -120,46 +119,6 @@ def test_a_dry_run_before_there_is_all_that_it_needs(node, there, said, changes)
         node.write(ADMIN)
     node.on("apply", say=Completed(1, "", said))
     assert applying.apply(Kubectl(node.host), "text", timeout=1, dry_run=True) == changes
-
-
-MEMBERS = ["metallb-system/memberlist/secretkey"]
-
-
-def make(node, *, dry_run=False):
-    return applying.make_secrets(Kubectl(node.host), MEMBERS, timeout=1, dry_run=dry_run)
-
-
-def test_a_secret_that_is_made_is_random_and_in_no_argument(node):
-    written = []
-
-    def create(call):
-        (path,) = (word.partition("=")[2] for word in call if word.startswith("--filename="))
-        written.append((path, json.loads(Path(path).read_text())))
-        return "secret/memberlist"
-
-    node.on("create", say=create)
-    assert make(node) == make(node) == ["Secret/metallb-system/memberlist"]
-    values = {secret["stringData"]["secretkey"] for _, secret in written}
-    assert len(values) == len(written)
-    assert all(len(value) > 100 for value in values)
-    assert not any(value in word for call in node.calls for word in call for value in values)
-    assert not any(Path(path).exists() for path, _ in written)
-
-
-def test_a_secret_that_is_there_is_left_alone(node):
-    node.on("create", say=Completed(1, "", 'Error from server (AlreadyExists): secrets "memberlist" already exists'))
-    assert make(node) == []
-    node.on("create", say=Completed(1, "", "forbidden"))
-    with pytest.raises(OhmykubeError, match="forbidden"):
-        make(node)
-
-
-def test_a_dry_run_makes_no_secret(node):
-    assert make(node, dry_run=True) == ["Secret/metallb-system/memberlist"]
-    node.write(ADMIN)
-    node.on("get", "secret", say=json.dumps({"metadata": {"name": "memberlist"}}))
-    assert make(node, dry_run=True) == []
-    assert not node.called("create")
 
 
 def test_a_silent_api_server_is_asked_no_more_questions(node):

@@ -5,8 +5,7 @@
 from __future__ import annotations
 
 import json
-import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError
@@ -14,8 +13,6 @@ from ansible_collections.ohmykube.cluster.plugins.module_utils.kubectl import Ku
 
 MANAGER = "ohmykube"
 _NOT_YET = ("no matches for kind", "resource mapping not found", 'namespaces "')
-_THERE_ALREADY = "AlreadyExists"
-_RANDOM_BYTES = 128  # of a secret
 _APPLY_TIMEOUT = 120  # seconds for one call of kubectl with all manifests
 
 
@@ -32,39 +29,6 @@ def apply(kubectl: Kubectl, text: str, *, timeout: float, dry_run: bool, validat
     return with_file(
         text, lambda path: patiently(lambda: _apply(kubectl, path, validate, dry_run=False), timeout=timeout)
     )
-
-
-def make_secrets(kubectl: Kubectl, wanted: Sequence[str], *, timeout: float, dry_run: bool) -> list[str]:
-    """Secrets with a random value, where there are none of that name; those that were made, or would be.
-
-    wanted: each as `namespace/name/key`. timeout: seconds to try again while the API is starting.
-    """
-    made = []
-    for each in wanted:
-        namespace, name, key = each.split("/")
-        if dry_run:
-            absent = not kubectl.configured() or not kubectl.items("secret", name, f"--namespace={namespace}")
-        else:
-            absent = _make_secret(kubectl, namespace, name, key, timeout)
-        made += [f"Secret/{namespace}/{name}"] if absent else []
-    return made
-
-
-def _make_secret(kubectl: Kubectl, namespace: str, name: str, key: str, timeout: float) -> bool:
-    metadata = {"namespace": namespace, "name": name}
-    content = {key: secrets.token_urlsafe(_RANDOM_BYTES)}
-    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": content}
-
-    def create(path: str) -> bool:
-        try:
-            kubectl.text("create", "--validate=ignore", f"--filename={path}", "--output=name")
-        except OhmykubeError as error:
-            if _THERE_ALREADY not in error.context.get("output", ""):
-                raise
-            return False
-        return True
-
-    return with_file(json.dumps(secret), lambda path: patiently(lambda: create(path), timeout=timeout))
 
 
 def _predict(kubectl: Kubectl, path: str, validate: bool) -> list[str]:

@@ -26,13 +26,6 @@ options:
         pinned and known to be right need not.
     type: bool
     default: true
-  random_secrets:
-    description:
-      - Secrets that nobody needs to know, each as C(namespace/name/key). They are made after the manifests, with a
-        random value. One that is there already is left alone.
-    type: list
-    elements: str
-    default: []
   timeout:
     description: Seconds to wait for an API or webhook that is still starting.
     type: int
@@ -78,7 +71,6 @@ from ansible_collections.ohmykube.cluster.plugins.module_utils.report import run
 ARGUMENTS = {
     "manifests": {"type": "list", "elements": "str", "required": True},
     "validate": {"type": "bool", "default": True},
-    "random_secrets": {"type": "list", "elements": "str", "default": [], "no_log": False},  # their names alone
     "timeout": {"type": "int", "default": 120},
 }
 
@@ -86,10 +78,10 @@ ARGUMENTS = {
 def run(options: dict[str, Any], host: Host, *, check_mode: bool) -> dict[str, Any]:
     if not options["manifests"]:
         return {"changed": False, "changes": []}
-    kubectl, text = Kubectl(host), "\n---\n".join(options["manifests"])
-    how = {"timeout": options["timeout"], "dry_run": check_mode}
-    changes = applying.apply(kubectl, text, **how, validate=options["validate"])
-    changes += applying.make_secrets(kubectl, options["random_secrets"], **how)
+    text = "\n---\n".join(options["manifests"])
+    changes = applying.apply(
+        Kubectl(host), text, timeout=options["timeout"], dry_run=check_mode, validate=options["validate"]
+    )
     after = "".join(f"{change}\n" for change in changes)
     return {"changed": bool(changes), "changes": changes, "diff": {"before": "", "after": after}}
 
