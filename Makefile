@@ -42,8 +42,8 @@ ansible-lint: $(VENV)/installed-dev
 sanity: $(VENV)/installed-dev
 	@.ci/stage $@ python tests/sanity.py
 
-# One run over everything, so that its closing line is the verdict. Tests that make machines keep to one worker
-# (tests/conftest.py).
+# One run over everything, so that its closing line is the verdict. Clusters are made by one worker, and
+# bare machines by one (tests/conftest.py).
 pytest: $(VENV)/installed-dev
 	pytest --numprocesses auto --dist loadscope $(COVERAGE) $(ARGS)
 

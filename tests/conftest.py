@@ -29,12 +29,17 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
 
 
 class _Workers(LoadScopeScheduling):
-    """Which tests go to one worker: those of a file, and all that make machines."""
+    """Which tests go to one worker: those of a file, all of clusters, and all of bare machines."""
 
     def _split_scope(self, nodeid: str) -> str:
-        """Machines share bridges, addresses and the CPUs."""
+        """Clusters, one after the other, take so long that everything else is done beside them.
+
+        How soon faults end is measured, which other clusters would disturb.
+        """
         area = Path(nodeid.partition("::")[0])
-        return str(area) if "unit" in area.parts else "machines"
+        if "unit" in area.parts:
+            return str(area)
+        return "clusters" if "cluster" in area.parts or area.stem == "test_chaos" else "bare machines"
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import signal
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +26,7 @@ FOLDERS = ("/var/lib/kubelet", "/mnt/small", "/mnt/share", "/run")
 
 @dataclass
 class Node:
-    """calls: commands that change something, in order. breaks: those that start so fail.
+    """calls: commands that change something, in order. breaks: those that start so fail. crashes: one such is killed.
 
     container: what systemd-detect-virt says. slow: seconds that each change takes.
     """
@@ -35,6 +36,7 @@ class Node:
     netem: bool = True
     slow: float = 0
     breaks: tuple[str, ...] = ()
+    crashes: tuple[str, ...] = ()
     now: float = 1000.0
     timers: dict[str, tuple[float, str]] = field(default_factory=dict)  # when each rings, and what it then runs
     table: str = ""
@@ -120,6 +122,9 @@ class Node:
         self._tick(self.slow)
         if line.startswith(self.breaks):
             return Completed(1, "", "it broke")
+        if line.startswith(self.crashes):
+            self.crashes = ()
+            return Completed(-signal.SIGSEGV)
         if argv[0] == "systemd-run" and "--on-active" in line:
             self.calls.append(f"timer {argv[1].removeprefix('--unit=')}")
             seconds = float(re.findall(r"--on-active=([\d.]+)s", line)[0])

@@ -116,6 +116,14 @@ def test_what_fails_to_begin_is_undone(node: Node, kind: str) -> None:
     assert node.whole
 
 
+def test_an_nft_that_crashed_is_run_again(node: Node) -> None:
+    node.crashes = ("nft add",)
+    begin(node, "partition")
+    assert node.table
+    assert node.ask(state="absent")["changes"] == ["partition healed"]
+    assert node.whole
+
+
 @all_kinds
 def test_nothing_begins_without_a_timer(node: Node, kind: str) -> None:
     node.breaks = (f"systemd-run --unit=ohmykube-chaos-{kind}-",)

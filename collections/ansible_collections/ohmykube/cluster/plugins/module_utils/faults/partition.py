@@ -32,7 +32,9 @@ class Partition:
         rules = _rules([*peers, *_networks_behind(host, peers)], asker.find(host), seconds)
 
         def apply() -> None:
-            host.command(["nft", rules], _TIMEOUT)
+            # nft 1.0.6 has died of SIGSEGV while others changed their rules; all of ours are one transaction.
+            if host.run(["nft", rules], _TIMEOUT).code:
+                host.command(["nft", rules], _TIMEOUT)
 
         return Plan("partition", f"partition from {', '.join(peers)}", apply, _UNDO)
 
