@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.ohmykube.cluster.plugins.module_utils import kube_yaml
 from ansible_collections.ohmykube.cluster.plugins.module_utils.addons import rendering
 from ansible_collections.ohmykube.cluster.plugins.module_utils.addons.definition import (
     Addon,
@@ -49,7 +50,7 @@ def artifact(addon: Addon, charts: Charts, arch: str = "any") -> Artifact:
     Those of a chart are what the catalogue says, until it can be rendered.
     """
     known = rendering.images(addon)
-    rendered = workload_images(rendering.text(_objects(addon, charts))) if addon.chart else []
+    rendered = workload_images(kube_yaml.text(_objects(addon, charts))) if addon.chart else []
     if not addon.fetched:
         images = tuple(dict.fromkeys([*known, *rendered]))
         return Artifact(f"addon {addon.name}", addon.version, "any", url="", images=images)
@@ -69,7 +70,7 @@ def described(wishes: Iterable[Wish], charts: Charts) -> list[dict[str, Any]]:
         install = {
             "name": addon.name,
             "version": source.version,
-            "manifest": rendering.text(rendered[addon.name]),
+            "manifest": kube_yaml.text(rendered[addon.name]),
             "objects": [_reference(item) for item in rendered[addon.name]],
             "requires": list(addon.requires),
             "priority": addon.priority,
