@@ -11,6 +11,7 @@ from typing import Any
 from ansible_collections.ohmykube.cluster.plugins.module_utils import kube_yaml
 from ansible_collections.ohmykube.cluster.plugins.module_utils.addons.definition import Addon
 from ansible_collections.ohmykube.cluster.plugins.module_utils.addons.labels import LABEL, key
+from ansible_collections.ohmykube.cluster.plugins.module_utils.addons.random_secrets import references
 from ansible_collections.ohmykube.cluster.plugins.module_utils.charts import objects
 from ansible_collections.ohmykube.cluster.plugins.module_utils.charts.objects import CLUSTERS_OWN
 from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError, raise_all
@@ -24,8 +25,12 @@ def render(addon: Addon, texts: Sequence[str]) -> list[Object]:
     items = [copy.deepcopy(item) for text in texts for item in _objects(addon, text)]
     for patch in addon.patches:
         _patch(addon, items, patch)
+    random = {key(item) for item in references(addon.secrets)}
     for item in items:
         name = item["metadata"]["name"]
+        if key(item) in random:
+            words = f"{addon.name} has the Secret {name}, so that nothing in it can be made up on the cluster"
+            raise OhmykubeError("addon.invalid", words, hint="leave it out there, or in `secrets`", exit_code=2)
         if item["kind"] == "Namespace" and name in CLUSTERS_OWN:
             words = f"{addon.name} has the namespace {name}, which is the cluster's own and would go with it"
             raise OhmykubeError("addon.invalid", words, hint="leave that object out", exit_code=2)

@@ -96,7 +96,7 @@ def refuse_random(release: Release, first: str, second: str) -> None:
     )
     if differing := sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name)):
         words = f"{release.name} is rendered otherwise each time: {', '.join(differing)}"
-        hint = "it makes passwords or certificates up; name yours by its values, or those of a Secret that you made"
+        hint = "it makes passwords or certificates up; name yours by its values, or a Secret; docs/addons.md"
         raise OhmykubeError("chart.random", words, hint=hint, exit_code=2)
 
 
