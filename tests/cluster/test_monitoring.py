@@ -4,8 +4,7 @@ Its chart and a helm are on this computer, or this is skipped; see CONTRIBUTING.
 """
 
 import pytest
-import yaml
-from ansible_collections.ohmykube.cluster.plugins.module_utils import applying
+from ansible_collections.ohmykube.cluster.plugins.module_utils import applying, kube_yaml
 
 from tests import charts
 from tests.cluster.clusters import Bundle, CommandLine
@@ -24,10 +23,10 @@ def test_a_real_api_server_takes_every_object(ohmykube: CommandLine, bundle: Bun
         ohmykube.data("up", "--name", NAME, *flags, *bundle.flags)
         path = ohmykube.home / f"clusters/{NAME}/kubeconfig"
         first = [item for item in items if item["kind"] in BEFORE]
-        bundle.kubectl(path, *APPLY, stdin=yaml.safe_dump_all(first))
+        bundle.kubectl(path, *APPLY, stdin=kube_yaml.text(first))
         names = [item["metadata"]["name"] for item in first if item["kind"] != "Namespace"]
         bundle.kubectl(path, "wait", "--for=condition=Established", "crd", *names)
-        taken = applying.listed(bundle.kubectl(path, *DRY, "--output=json", stdin=yaml.safe_dump_all(items)))
+        taken = applying.listed(bundle.kubectl(path, *DRY, "--output=json", stdin=kube_yaml.text(items)))
         assert len(taken) == len(items)
     finally:
         ohmykube.text("down", "--force", "--name", NAME)
