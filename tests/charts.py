@@ -1,11 +1,17 @@
-"""helm and Cilium's chart, where this computer has them, and the layouts in which the chart is tried."""
+"""helm and charts of the catalogue, where this computer has them, and the layouts in which Cilium's is tried."""
 
 import hashlib
+import json
 import shutil
 from pathlib import Path
 
 import pytest
+from ansible_collections.ohmykube.cluster.plugins.module_utils.addons import rendering
+from ansible_collections.ohmykube.cluster.plugins.module_utils.addons.definition import builtin
 from ansible_collections.ohmykube.cluster.plugins.module_utils.catalogue import Catalogue
+from ansible_collections.ohmykube.cluster.plugins.module_utils.charts import helm as program
+from ansible_collections.ohmykube.cluster.plugins.module_utils.charts import objects
+from ansible_collections.ohmykube.cluster.plugins.module_utils.charts.release import Release
 from ansible_collections.ohmykube.cluster.plugins.module_utils.cilium import Options
 
 from tests.conftest import BUNDLE
@@ -44,3 +50,20 @@ def cilium_chart() -> Path:
     found = hashlib.sha256(path.read_bytes()).hexdigest()
     assert found == Catalogue.load().artifact("cilium", "any", "v1.20.0").sha256, "it is another one than is pinned"
     return path
+
+
+def monitoring_chart() -> Path:
+    """Of the version that is pinned, though its archive may be packed from upstream's sources, so with another sum."""
+    path = BUNDLE / "charts/kube-prometheus-stack-88.5.2.tgz"
+    if not path.exists():
+        pytest.skip(f"the chart of the add-on kube-prometheus-stack is not in the test bundle: charts/{path.name}")
+    assert Catalogue.load().default("kube_prometheus_stack") == "v88.5.2", "it is another one than is pinned"
+    return path
+
+
+def monitoring_objects(kubernetes: str) -> list[objects.Object]:
+    """The add-on's, without a cache."""
+    addon = builtin()["kube-prometheus-stack"]
+    told = json.dumps(addon.values)
+    release = Release(addon.name, addon.namespace, kubernetes, told, archive=str(monitoring_chart()))
+    return rendering.render(addon, [program.render(helm(), release)])

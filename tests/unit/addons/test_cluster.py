@@ -1,5 +1,7 @@
 """Add-ons in a cluster: they come in order, again nothing changes, and what leaves takes all it brought."""
 
+from pathlib import Path
+
 import pytest
 import yaml
 from ansible_collections.ohmykube.cluster.plugins.module_utils.addons import installing, removing
@@ -177,6 +179,55 @@ def test_one_that_is_interrupted_is_finished_by_the_next(api):
     api.holding, api.unknown = set(), {"Cert.certs.test"}
     assert remove(api.kubectl, ["hello"], force=False, dry_run=False) == ["hello"]
     assert api.names() == []
+
+
+LOGIN = ("hello/login/password", "hello/login/cookie")
+
+
+def login(api):
+    return next(item for item in api.items.values() if item["metadata"]["name"] == "login")
+
+
+def test_a_secret_gets_random_values_once_and_goes_with_its_add_on(api):
+    addon = wanted("hello", CONFIG, secrets=LOGIN)
+    assert "Secret/hello/login" in install(api.kubectl, [addon], dry_run=True)
+    assert "Secret/login" not in api.names()
+    assert "Secret/hello/login" in install(api.kubectl, [addon], dry_run=False)
+    made = dict(login(api)["stringData"])
+    assert sorted(made) == ["cookie", "password"]
+    assert len(set(made.values())) == 2
+    assert all(len(value) == 32 for value in made.values())
+    words = [word for call in api.calls for word in call]
+    assert not any(value in word for value in made.values() for word in words)
+    assert not any(Path(word.partition("=")[2]).exists() for word in words if word.startswith("--filename="))
+    for dry_run in (True, False):
+        assert install(api.kubectl, [addon], dry_run=dry_run) == []
+    assert login(api)["stringData"] == made
+    assert install(api.kubectl, [wanted("hello", WEB, secrets=LOGIN)], dry_run=False)  # a new version
+    assert login(api)["stringData"] == made
+    assert remove(api.kubectl, ["hello"], force=False, dry_run=False) == ["hello"]
+    assert api.names() == []
+
+
+def test_a_secret_of_somebody_elses_is_left_alone_and_stays(api):
+    api.add(thing("Secret", "login", "hello", stringData={"password": "theirs"}))
+    install(api.kubectl, [wanted("hello", CONFIG, secrets=LOGIN)], dry_run=False)
+    assert login(api)["stringData"] == {"password": "theirs"}
+    remove(api.kubectl, ["hello"], force=False, dry_run=False)
+    assert api.names() == ["Secret/login"]
+
+
+def test_a_secret_that_is_no_longer_asked_for_goes(api):
+    install(api.kubectl, [wanted("hello", CONFIG, secrets=LOGIN)], dry_run=False)
+    assert install(api.kubectl, [wanted("hello", CONFIG)], dry_run=False)[-1] == "Secret/hello/login"
+    assert "Secret/login" not in api.names()
+
+
+def test_a_secret_is_there_before_its_workload_is_waited_for(api):
+    api.unready = {"web"}
+    with pytest.raises(OhmykubeError, match="not ready"):
+        install(api.kubectl, [wanted("hello", WEB, secrets=LOGIN)], dry_run=False)
+    assert "Secret/login" in api.names()
 
 
 def test_the_modules(api, tmp_path):

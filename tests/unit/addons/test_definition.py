@@ -47,10 +47,12 @@ def test_all_that_an_add_on_can_say():
         images: [example.test/made-by-operator:1]
         ready: [Deployment/web/made]
         timeout: 60
+        secrets: [web/login/password]
         """,
         web=RUNS,
     )
     assert (found.version, found.requires, found.priority, found.timeout) == ("1.5", ("metrics-server",), 10, 60)
+    assert found.secrets == ("web/login/password",)
     assert rendering.images(found) == ["example.test/made-by-operator:1", "example.test/web:1"]
 
 
@@ -86,6 +88,12 @@ def test_every_problem_is_told_with_its_line():
             "op (add, remove, replace)",
         ),
         ("patches: [{kind: A, name: b, patch: [{op: add, path: /a}]}]", {"config": CONFIG}, "a value belongs to"),
+        (
+            "secrets: [login/password]",
+            {"config": CONFIG},
+            "'login/password' is no key of a Secret: write namespace",
+        ),
+        ("secrets: [a/Login/b]", {"config": CONFIG}, "'a/Login/b' is no key of a Secret"),
         ("version: true", {"config": CONFIG}, "version must be text"),
     ],
 )
@@ -171,6 +179,21 @@ def test_the_clusters_own_namespaces_are_in_no_add_on():
         rendering.images(found)
 
 
+def test_a_secret_with_a_random_value_is_in_no_manifest_and_belongs_to_one_add_on(tmp_path):
+    login = "apiVersion: v1\nkind: Secret\nmetadata: {name: login, namespace: hello}\n"
+    told = {"addon.yml": "secrets: [hello/login/password]", "a.yml": CONFIG}
+    charts = Charts(Catalogue.load(), lambda _: None, tmp_path, "v1.36.4")
+    (found,) = sets.described([{"name": "hello", "files": told}], charts)
+    assert found["install"]["secrets"] == ["hello/login/password"]
+    assert "Secret" not in found["install"]["manifest"]
+    with pytest.raises(OhmykubeError, match="hello has the Secret login"):
+        sets.described([{"name": "hello", "files": {**told, "b.yml": login}}], charts)
+    with pytest.raises(OhmykubeError, match="Secret login is part of the add-ons hello and other"):
+        sets.described(
+            [{"name": "hello", "files": told}, {"name": "other", "files": {"addon.yml": "", "b.yml": login}}], charts
+        )
+
+
 def test_what_is_built_in_can_be_read_and_its_manifest_is_in_the_catalogue():
     catalogue = Catalogue.load()
     for name, found in definition.builtin().items():
@@ -178,7 +201,7 @@ def test_what_is_built_in_can_be_read_and_its_manifest_is_in_the_catalogue():
         artifact = sets.artifact(found, Charts(catalogue, lambda _: None, Path(), "v1.36.4"))
         assert artifact.images, name
         assert artifact.version, name
-        assert bool(found.component) == bool(artifact.url) == bool(artifact.sha256), name
+        assert bool(found.fetched) == bool(artifact.url) == bool(artifact.sha256), name
 
 
 @pytest.mark.skipif(not (BUNDLE / "manifests/metrics-server.yaml").exists(), reason="there is no test bundle")

@@ -83,6 +83,14 @@ def test_a_chart_goes_the_way_of_manifests(charts: Charts, chart: Make) -> None:
     assert (items[1]["metadata"]["namespace"], items[1]["type"]) == ("kube-system", "a")
 
 
+def test_what_yaml_1_1_makes_more_of_is_text_as_it_is_to_kubernetes(charts: Charts, chart: Make) -> None:
+    data = "  match: =\n  date: 2026-01-02\n  two: [=, '!=']\n"
+    odd = f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: odd}}\ndata:\n{data}"
+    found = described(charts, chart("chart: ./web", odd=odd))
+    (item,) = [item for item in yaml.safe_load_all(found["install"]["manifest"]) if item["kind"] == "ConfigMap"]
+    assert item["data"] == {"match": "=", "date": "2026-01-02", "two": ["=", "!="]}
+
+
 def test_one_of_the_catalogue_is_rendered_once_it_is_in_the_cache(charts: Charts, tmp_path: Path) -> None:
     folder = tmp_path / "mine"
     folder.mkdir()

@@ -81,6 +81,12 @@ def test_flannel_of_both_families():
     assert (network["Network"], network["IPv6Network"], network["EnableIPv6"]) == ("10.9.0.0/16", "fd01::/56", True)
 
 
+def test_what_yaml_1_1_makes_more_of_stays_text():
+    odd = "---\nkind: Rule\nspec: {matchType: [=, '!='], since: 2026-01-02}\n"
+    *_, rule = yaml.safe_load_all(manifests.flannel(FLANNEL + odd, pod_cidr="10.9.0.0/16", backend="vxlan"))
+    assert rule["spec"] == {"matchType": ["=", "!="], "since": "2026-01-02"}
+
+
 def test_local_path_as_data():
     made = manifests.local_path(LOCAL, default_class=True, helper_image="b:1", path="/d")
     storage, config, deployment = yaml.safe_load_all(made)

@@ -91,8 +91,9 @@ def test_merge_replaces_lists_and_their_origins():
     assert merged.origin(("a", 2)) == "high:1"
 
 
-def test_a_time_is_text_as_it_is_for_kubernetes():
+def test_a_time_and_an_equals_sign_are_text_as_they_are_to_kubernetes():
     assert parse("a: 2026-01-02\n2026-01-02: b\n", "f").data == {"a": "2026-01-02", "2026-01-02": "b"}
+    assert parse("a: =\n", "f").data == {"a": "="}
 
 
 def test_nearest_suggests_or_lists():

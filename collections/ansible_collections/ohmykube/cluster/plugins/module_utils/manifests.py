@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from ipaddress import ip_address, ip_network
 from typing import Any
 
-import yaml
+from ansible_collections.ohmykube.cluster.plugins.module_utils import kube_yaml
 from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError
 
 Manifest = dict[str, Any]
@@ -74,10 +74,10 @@ def local_path(text: str, *, default_class: bool, helper_image: str, path: str) 
             for entry in config["nodePathMap"]:
                 entry["paths"] = [path]
             data["config.json"] = json.dumps(config)
-            pod = yaml.safe_load(data["helperPod.yaml"])
+            (pod,) = kube_yaml.documents(data["helperPod.yaml"])
             for container in pod["spec"]["containers"]:
                 container.update(image=helper_image, imagePullPolicy="IfNotPresent")
-            data["helperPod.yaml"] = yaml.safe_dump(pod)
+            data["helperPod.yaml"] = kube_yaml.text([pod])
         elif item["kind"] == "Deployment":
             _quick_probes(item["spec"]["template"]["spec"])
 
@@ -114,8 +114,8 @@ def metallb_pool(text: str, *, addresses: str, peers: Sequence[Mapping[str, Any]
         spec = {"myASN": int(peer["my_asn"]), "peerASN": int(peer["asn"]), "peerAddress": str(peer["address"])}
         port = {"peerPort": int(peer["port"])} if peer.get("port") else {}
         ways.append(_metallb("BGPPeer", f"ohmykube-{number}", {**spec, **port}, version="v1beta2"))
-    webhooks = [item for item in yaml.safe_load_all(text) if item and item["kind"] == _WEBHOOKS]
-    return yaml.safe_dump_all([pool, *ways, *webhooks], sort_keys=False)
+    webhooks = [item for item in kube_yaml.documents(text) if item["kind"] == _WEBHOOKS]
+    return kube_yaml.text([pool, *ways, *webhooks])
 
 
 def _metallb(kind: str, name: str, spec: Manifest, *, version: str = "v1beta1") -> Manifest:
@@ -178,7 +178,7 @@ def _changed(
 
     kinds: those that it must have. leave: those that are left out.
     """
-    items = [item for item in yaml.safe_load_all(text) if item and item["kind"] not in leave]
+    items = [item for item in kube_yaml.documents(text) if item["kind"] not in leave]
     absent = set(kinds) - {item["kind"] for item in items}
     try:
         if absent:
@@ -191,4 +191,4 @@ def _changed(
             f"the manifest is not built as expected: {error!r}",
             hint="use a version of the component that the catalogue knows",
         ) from error
-    return yaml.safe_dump_all(items, sort_keys=False)
+    return kube_yaml.text(items)

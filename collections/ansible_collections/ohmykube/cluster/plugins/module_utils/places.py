@@ -16,7 +16,7 @@ Path = tuple[str | int, ...]
 _TAG = "tag:yaml.org,2002:"
 _COLLECTIONS = (f"{_TAG}map", f"{_TAG}seq")
 _SCALARS = tuple(_TAG + name for name in ("str", "int", "float", "bool", "null"))
-_TIME = f"{_TAG}timestamp"  # text to us, as to Kubernetes
+_TEXTS = (f"{_TAG}timestamp", f"{_TAG}value")  # a date, and `=`: text to us, as to Kubernetes
 _MOST_NODES = 100_000  # aliases of aliases can blow a small file up without end
 
 
@@ -77,7 +77,7 @@ class _Reader:
         return [self._value(item, (*path, index)) for index, item in enumerate(node.value)]
 
     def _scalar(self, node: yaml.ScalarNode) -> Any:
-        if node.tag == _TIME:
+        if node.tag in _TEXTS:
             return node.value
         if node.tag not in _SCALARS:
             self._refuse(node, f"the tag {node.tag} has no place here")

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import yaml
+from ansible_collections.ohmykube.cluster.plugins.module_utils import kube_yaml
 from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError
 
 _WORKLOADS = frozenset(
@@ -31,7 +32,7 @@ _WORKLOADS = frozenset(
 def workload_images(text: str, name: str = "the manifest") -> list[str]:
     """In order, each once. name: for messages. Raises OhmykubeError `manifest.invalid`."""
     try:
-        found = [image for document in yaml.safe_load_all(text) for image in _of(document)]
+        found = [image for document in kube_yaml.documents(text) for image in _of(document)]
     except yaml.YAMLError as error:
         raise OhmykubeError(
             "manifest.invalid",

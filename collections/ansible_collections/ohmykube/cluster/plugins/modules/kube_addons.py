@@ -48,6 +48,13 @@ options:
         description: Of those that could come next, the ones with the lowest number do.
         type: int
         default: 50
+      secrets:
+        description:
+          - Keys of Secrets that get a random value, each as C(namespace/name/key), after the objects. A Secret that is
+            there already is left alone.
+        type: list
+        elements: str
+        default: []
       ready:
         description: Workloads that something else makes, as C(Kind/namespace/name), to wait for like its own.
         type: list
@@ -122,6 +129,7 @@ ARGUMENTS: dict[str, Any] = {
             "objects": {"type": "list", "elements": "dict", "required": True},
             "requires": {"type": "list", "elements": "str", "default": []},
             "priority": {"type": "int", "default": 50},
+            "secrets": {"type": "list", "elements": "str", "default": [], "no_log": False},  # their names alone
             "ready": {"type": "list", "elements": "str", "default": []},
             "timeout": {"type": "int", "default": 300},
             "validate": {"type": "bool", "default": True},

@@ -27,6 +27,11 @@ _COMPONENT = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _HERE = "./"  # what a chart in the folder begins with
 _READY = re.compile(r"(Deployment|StatefulSet|DaemonSet)/[a-z0-9.-]+/[a-z0-9.-]+")
+_SECRET = re.compile(rf"{_NAMESPACE.pattern}/[a-z0-9]([-.a-z0-9]{{0,251}}[a-z0-9])?/[-._a-zA-Z0-9]{{1,253}}")
+_FORMS = {  # of names in a list: what they look like, and what is said of others
+    "ready": (_READY, "is no workload: write Deployment/namespace/name, or a StatefulSet or DaemonSet"),
+    "secrets": (_SECRET, "is no key of a Secret: write namespace/name/key"),
+}
 _OPERATIONS = ("add", "remove", "replace")
 
 
@@ -38,6 +43,7 @@ class Addon:
     folder. Both are empty: it has manifests of its own, file name → text.
     namespace: the chart's; empty: it is called like the add-on. values: the chart's, which can be secrets.
     chart_files: texts of a chart in the folder, see charts/release.py.
+    secrets: keys that get a random value on the cluster, as namespace/name/key.
     images: those that no manifest names. patches: changes of objects, see rendering.py.
     ready: workloads that something else makes, as Kind/namespace/name, to wait for too. timeout: seconds.
     """
@@ -51,6 +57,7 @@ class Addon:
     chart: str = ""
     namespace: str = ""
     values: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    secrets: tuple[str, ...] = ()
     images: tuple[str, ...] = ()
     patches: tuple[Mapping[str, Any], ...] = ()
     ready: tuple[str, ...] = ()
@@ -167,7 +174,7 @@ _OF_CHARTS = ("namespace", "values")
 
 
 def _reader(key: str) -> Callable[[Any], Any]:
-    if key in ("requires", "images", "ready"):
+    if key in ("requires", "images", *_FORMS):
         return lambda value: _texts(key, value)
     if key in ("priority", "timeout"):
         return lambda value: _number(key, value)
@@ -202,8 +209,10 @@ def _values(value: Any) -> Mapping[str, Any]:
 def _texts(key: str, value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
         raise ValueError(f"{key} must be a list of names")
-    if key == "ready" and (wrong := next((item for item in value if not _READY.fullmatch(item)), "")):
-        raise ValueError(f"{wrong!r} is no workload: write Deployment/namespace/name, or a StatefulSet or DaemonSet")
+    if key in _FORMS:
+        form, words = _FORMS[key]
+        if wrong := next((item for item in value if not form.fullmatch(item)), ""):
+            raise ValueError(f"{wrong!r} {words}")
     return tuple(value)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.ohmykube.cluster.plugins.module_utils import applying, readiness
-from ansible_collections.ohmykube.cluster.plugins.module_utils.addons import records
+from ansible_collections.ohmykube.cluster.plugins.module_utils.addons import random_secrets, records
 from ansible_collections.ohmykube.cluster.plugins.module_utils.addons.labels import key
 from ansible_collections.ohmykube.cluster.plugins.module_utils.addons.order import waves
 from ansible_collections.ohmykube.cluster.plugins.module_utils.addons.records import Record
@@ -38,7 +38,7 @@ _APPLY_TIMEOUT = 120  # seconds for an API or webhook that is still starting
 
 @dataclass(frozen=True)
 class Wanted:
-    """An add-on as rendered. objects: {apiVersion, kind, metadata} of each. See also definition.py."""
+    """An add-on as rendered. objects: {apiVersion, kind, metadata} of each in the manifest. See also definition.py."""
 
     name: str
     manifest: str
@@ -46,13 +46,19 @@ class Wanted:
     version: str = ""
     requires: Sequence[str] = ()
     priority: int = 50
+    secrets: Sequence[str] = ()
     ready: Sequence[str] = ()
     timeout: int = 300
     validate: bool = True
 
     @property
+    def belonging(self) -> set[tuple[str, str, str]]:
+        """All that it has, as labels.key says it."""
+        return {key(item) for item in (*self.objects, *random_secrets.references(self.secrets))}
+
+    @property
     def kinds(self) -> set[str]:
-        return {key(item)[0] for item in self.objects}
+        return {kind for kind, _, _ in self.belonging}
 
 
 def install(kubectl: Kubectl, addons: Sequence[Wanted], *, dry_run: bool) -> list[str]:
@@ -109,12 +115,13 @@ def _install(kubectl: Kubectl, addon: Wanted, before: Record, *, dry_run: bool) 
     record = Record(addon.name, addon.version, kinds, tuple(addon.requires))
     text = f"---\n{json.dumps(record.manifest)}\n---\n{addon.manifest}"  # kubectl takes what begins with { for JSON
     changes = applying.apply(kubectl, text, timeout=_APPLY_TIMEOUT, dry_run=dry_run, validate=addon.validate)
+    changes += random_secrets.make(kubectl, addon.name, addon.secrets, timeout=_APPLY_TIMEOUT, dry_run=dry_run)
     return [*changes, *_prune(kubectl, addon, before, dry_run=dry_run)]
 
 
 def _prune(kubectl: Kubectl, addon: Wanted, before: Record, *, dry_run: bool) -> list[str]:
     """Take away what an earlier version had and this one has not."""
-    kept = {key(item) for item in addon.objects}
+    kept = addon.belonging
     called = {(kind, name) for kind, _, name in kept}
     there = records.objects(kubectl, [addon.name], [kind for kind in before.kinds if kind not in _KEPT])
     old = [item for item in there if key(item) not in kept and not item["metadata"].get("ownerReferences")]

@@ -8,17 +8,16 @@ import copy
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import yaml
+from ansible_collections.ohmykube.cluster.plugins.module_utils import kube_yaml
 from ansible_collections.ohmykube.cluster.plugins.module_utils.addons.definition import Addon
 from ansible_collections.ohmykube.cluster.plugins.module_utils.addons.labels import LABEL, key
+from ansible_collections.ohmykube.cluster.plugins.module_utils.addons.random_secrets import references
 from ansible_collections.ohmykube.cluster.plugins.module_utils.charts import objects
 from ansible_collections.ohmykube.cluster.plugins.module_utils.charts.objects import CLUSTERS_OWN
 from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError, raise_all
 from ansible_collections.ohmykube.cluster.plugins.module_utils.workload_images import workload_images
 
 Object = dict[str, Any]
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 def render(addon: Addon, texts: Sequence[str]) -> list[Object]:
@@ -26,8 +25,12 @@ def render(addon: Addon, texts: Sequence[str]) -> list[Object]:
     items = [copy.deepcopy(item) for text in texts for item in _objects(addon, text)]
     for patch in addon.patches:
         _patch(addon, items, patch)
+    random = {key(item) for item in references(addon.secrets)}
     for item in items:
         name = item["metadata"]["name"]
+        if key(item) in random:
+            words = f"{addon.name} has the Secret {name}, so that nothing in it can be made up on the cluster"
+            raise OhmykubeError("addon.invalid", words, hint="leave it out there, or in `secrets`", exit_code=2)
         if item["kind"] == "Namespace" and name in CLUSTERS_OWN:
             words = f"{addon.name} has the namespace {name}, which is the cluster's own and would go with it"
             raise OhmykubeError("addon.invalid", words, hint="leave that object out", exit_code=2)
@@ -37,13 +40,9 @@ def render(addon: Addon, texts: Sequence[str]) -> list[Object]:
     return items
 
 
-def text(items: Sequence[Object]) -> str:
-    return yaml.dump_all(items, Dumper=_DUMPER, sort_keys=False)
-
-
 def images(addon: Addon) -> list[str]:
     """What is known of an add-on without the catalogue: those it names, and those of its own manifests."""
-    found = workload_images(text(render(addon, list(addon.manifests.values())))) if addon.manifests else []
+    found = workload_images(kube_yaml.text(render(addon, list(addon.manifests.values())))) if addon.manifests else []
     return list(dict.fromkeys([*addon.images, *found]))
 
 
@@ -78,9 +77,8 @@ def _objects(addon: Addon, text: str) -> Iterator[Object]:
     if addon.chart:
         yield from objects.objects(text, addon.name, namespace(addon))
         return
-    for document in yaml.load_all(text, Loader=_LOADER):
-        if document:
-            yield from document["items"] if str(document["kind"]).endswith("List") else [document]
+    for document in kube_yaml.documents(text):
+        yield from document["items"] if str(document["kind"]).endswith("List") else [document]
 
 
 def _patch(addon: Addon, items: Sequence[Object], patch: Mapping[str, Any]) -> None:

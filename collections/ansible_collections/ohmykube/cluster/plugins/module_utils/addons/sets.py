@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.ohmykube.cluster.plugins.module_utils import kube_yaml
 from ansible_collections.ohmykube.cluster.plugins.module_utils.addons import rendering
 from ansible_collections.ohmykube.cluster.plugins.module_utils.addons.definition import (
     Addon,
@@ -18,6 +19,7 @@ from ansible_collections.ohmykube.cluster.plugins.module_utils.addons.definition
     read_folder,
 )
 from ansible_collections.ohmykube.cluster.plugins.module_utils.addons.order import closure
+from ansible_collections.ohmykube.cluster.plugins.module_utils.addons.random_secrets import references
 from ansible_collections.ohmykube.cluster.plugins.module_utils.catalogue import Artifact
 from ansible_collections.ohmykube.cluster.plugins.module_utils.charts.release import Release
 from ansible_collections.ohmykube.cluster.plugins.module_utils.charts.rendering import Charts
@@ -49,7 +51,7 @@ def artifact(addon: Addon, charts: Charts, arch: str = "any") -> Artifact:
     Those of a chart are what the catalogue says, until it can be rendered.
     """
     known = rendering.images(addon)
-    rendered = workload_images(rendering.text(_objects(addon, charts))) if addon.chart else []
+    rendered = workload_images(kube_yaml.text(_objects(addon, charts))) if addon.chart else []
     if not addon.fetched:
         images = tuple(dict.fromkeys([*known, *rendered]))
         return Artifact(f"addon {addon.name}", addon.version, "any", url="", images=images)
@@ -62,17 +64,19 @@ def described(wishes: Iterable[Wish], charts: Charts) -> list[dict[str, Any]]:
 
     charts: the cache, and what renders charts. What it does not have is to be fetched before this is asked again.
     """
-    found, rendered = [], {}
+    found, belonging = [], {}
     for addon in members(wishes):
         source = artifact(addon, charts)
-        rendered[addon.name] = _objects(addon, charts)
+        items = _objects(addon, charts)
+        belonging[addon.name] = [*items, *references(addon.secrets)]
         install = {
             "name": addon.name,
             "version": source.version,
-            "manifest": rendering.text(rendered[addon.name]),
-            "objects": [_reference(item) for item in rendered[addon.name]],
+            "manifest": kube_yaml.text(items),
+            "objects": [_reference(item) for item in items],
             "requires": list(addon.requires),
             "priority": addon.priority,
+            "secrets": list(addon.secrets),
             "ready": list(addon.ready),
             "timeout": addon.timeout,
             "validate": addon.own and not addon.chart,
@@ -80,7 +84,7 @@ def described(wishes: Iterable[Wish], charts: Charts) -> list[dict[str, Any]]:
         fetch = [{"component": addon.fetched, "version": source.version}] if addon.fetched else []
         fetch += [charts.needed] if addon.chart else []
         found.append({"name": addon.name, "install": install, "fetch": fetch, "images": list(source.images)})
-    rendering.collisions(rendered)
+    rendering.collisions(belonging)
     return found
 
 

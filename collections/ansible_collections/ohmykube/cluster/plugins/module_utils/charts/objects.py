@@ -8,13 +8,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import yaml
+from ansible_collections.ohmykube.cluster.plugins.module_utils import kube_yaml
 from ansible_collections.ohmykube.cluster.plugins.module_utils.charts.release import Release
 from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError, raise_all
 
 Object = dict[str, Any]
 
 CLUSTERS_OWN = ("default", "kube-system", "kube-public", "kube-node-lease")
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _HOOK = "helm.sh/hook"
 # Hooks that nothing here would ever run.
 _NEVER = frozenset(
@@ -96,16 +96,16 @@ def refuse_random(release: Release, first: str, second: str) -> None:
     )
     if differing := sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name)):
         words = f"{release.name} is rendered otherwise each time: {', '.join(differing)}"
-        hint = "it makes passwords or certificates up; name yours by its values, or those of a Secret that you made"
+        hint = "it makes passwords or certificates up; name yours by its values, or a Secret; docs/addons.md"
         raise OhmykubeError("chart.random", words, hint=hint, exit_code=2)
 
 
 def _documents(text: str, name: str) -> Iterator[Object]:
     try:
-        documents = list(yaml.load_all(text, Loader=_LOADER))
+        documents = list(kube_yaml.documents(text))
     except yaml.YAMLError as error:
         raise _invalid(f"{name} renders what is no YAML: {getattr(error, 'problem', None) or 'a character'}") from error
-    for document in filter(None, documents):
+    for document in documents:
         if not isinstance(document, dict):
             raise _invalid(f"{name} renders something that is no object")
         listed = str(document.get("kind")).endswith("List") and isinstance(document.get("items"), list)

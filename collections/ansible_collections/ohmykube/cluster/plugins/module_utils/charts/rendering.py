@@ -10,14 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import yaml
+from ansible_collections.ohmykube.cluster.plugins.module_utils import kube_yaml
 from ansible_collections.ohmykube.cluster.plugins.module_utils.cache import Cache
 from ansible_collections.ohmykube.cluster.plugins.module_utils.catalogue import Artifact, Catalogue
 from ansible_collections.ohmykube.cluster.plugins.module_utils.charts import helm, objects
 from ansible_collections.ohmykube.cluster.plugins.module_utils.charts.release import Release
 from ansible_collections.ohmykube.cluster.plugins.module_utils.workload_images import workload_images
-
-_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 class Kept(Protocol):
@@ -64,7 +62,7 @@ class Charts:
             return ""
         text = self.text(Release(name, namespace, self.kubernetes, json.dumps(values), archive=str(kept.path)))
         made = objects.objects(text, name, namespace) if text else []
-        return yaml.dump_all(made, Dumper=_DUMPER, sort_keys=False) if made else ""
+        return kube_yaml.text(made) if made else ""
 
     def images(self, artifact: Artifact, name: str, namespace: str, values: Mapping[str, Any]) -> tuple[str, ...]:
         """Those that its workloads run; before it can be rendered, what the catalogue says. Raises as `text`."""

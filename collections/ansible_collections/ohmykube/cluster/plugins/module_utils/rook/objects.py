@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import yaml
+from ansible_collections.ohmykube.cluster.plugins.module_utils import kube_yaml
 from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError
 from ansible_collections.ohmykube.cluster.plugins.module_utils.manifests import DEFAULT_CLASS
 from ansible_collections.ohmykube.cluster.plugins.module_utils.rook import (
@@ -70,7 +70,7 @@ def cluster(devices: Mapping[str, Sequence[str]], *, image: str, taints: Sequenc
         _ceph("CephObjectStore", BUCKETS, _object_store(number, placement)),
         *_classes(default_class),
     ]
-    return yaml.safe_dump_all(items, sort_keys=False)
+    return kube_yaml.text(items)
 
 
 def _ceph_cluster(used: Mapping[str, list[str]], number: int, image: str, placement: Object) -> Object:

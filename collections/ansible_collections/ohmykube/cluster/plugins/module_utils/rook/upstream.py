@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-import yaml
+from ansible_collections.ohmykube.cluster.plugins.module_utils import kube_yaml
 from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError
 from ansible_collections.ohmykube.cluster.plugins.module_utils.rook.objects import tolerations
 
@@ -28,7 +28,7 @@ def upstream(texts: Sequence[str], *, taints: Sequence[str], replicas: int) -> s
     if not documents:
         return ""
     crds = [part for part in documents if _CRD.search(part)]
-    items = [item for part in documents if not _CRD.search(part) for item in yaml.safe_load_all(part) if item]
+    items = [item for part in documents if not _CRD.search(part) for item in kube_yaml.documents(part)]
     try:
         if absent := _KINDS - {item["kind"] for item in items}:
             raise KeyError(", ".join(sorted(absent)))
@@ -40,7 +40,7 @@ def upstream(texts: Sequence[str], *, taints: Sequence[str], replicas: int) -> s
             f"Rook's manifests are not built as expected: {error!r}",
             hint="use a version that the catalogue knows",
         ) from error
-    return "\n---\n".join([*(part.strip("\n") for part in crds), yaml.safe_dump_all(items, sort_keys=False)])
+    return "\n---\n".join([*(part.strip("\n") for part in crds), kube_yaml.text(items)])
 
 
 def _change(item: dict[str, Any], tolerated: list[dict[str, Any]], replicas: int) -> None:
