@@ -19,6 +19,11 @@ KINDS = (
     "all,configmaps,secrets,serviceaccounts,namespaces,clusterroles,clusterrolebindings,rolebindings,apiservices,crds"
 )
 IMAGE = "docker.io/library/busybox:1.37.0"
+ADDON = """
+version: '1'
+requires: [metrics-server]
+secrets: [hello/hello/password]
+"""
 HELLO = """
 apiVersion: v1
 kind: Namespace
@@ -54,7 +59,11 @@ spec:
     metadata: {{labels: {{app: hello}}}}
     spec:
       terminationGracePeriodSeconds: 0
-      containers: [{{name: hello, image: {image}, command: [sleep, infinity]}}]
+      containers:
+        - name: hello
+          image: {image}
+          command: [sleep, infinity]
+          env: [{{name: PASSWORD, valueFrom: {{secretKeyRef: {{name: hello, key: password}}}}}}]
 """
 THEIRS = '{"apiVersion": "example.test/v1", "kind": "Greeting", "metadata": {"name": "theirs", "namespace": "default"}}'
 
@@ -102,9 +111,15 @@ class Site:
             found += self.kubectl("get", KINDS, "--all-namespaces", f"--selector={label}", "--output=name").split()
         return found
 
+    def password(self) -> str:
+        """What the pod of hello was given, which nobody chose."""
+        given = self.kubectl("exec", "--namespace=hello", "deployment/hello", "--", "printenv", "PASSWORD")
+        assert len(given.strip()) == 32
+        return given
+
     def write(self, text: str) -> None:
         self.hello.mkdir(exist_ok=True)
-        (self.hello / "addon.yml").write_text("version: '1'\nrequires: [metrics-server]\n")
+        (self.hello / "addon.yml").write_text(ADDON)
         (self.hello / "hello.yaml").write_text(HELLO.format(text=text, image=IMAGE))
 
 
@@ -132,6 +147,7 @@ def test_add_ons_come_from_the_cache_and_leave_nothing(site: Site) -> None:
     assert site.kubectl("get", "greetings", "--namespace=hello", "--output=name").split() == [
         "greeting.example.test/ours"
     ]
+    password = site.password()
     status = site.addon("status")
     assert [(row["name"], row["version"], row["status"]) for row in status["addons"]] == [
         ("metrics-server", "v0.9.0", "ready"),
@@ -148,6 +164,7 @@ def test_add_ons_come_from_the_cache_and_leave_nothing(site: Site) -> None:
         "get", "configmaps", "--namespace=hello", "--selector=ohmykube.dev/addon", "--output=name"
     ).split()
     assert maps == ["configmap/two"]
+    assert site.password() == password
 
     assert site.refused("disable", "metrics-server")["code"] == "addon.required"
     site.kubectl("apply", "--filename=-", stdin=THEIRS)
