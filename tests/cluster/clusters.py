@@ -70,6 +70,10 @@ class CommandLine:
         """The person's own, into which contexts are merged."""
         return Path(self.environment["KUBECONFIG"])
 
+    def cluster(self, name: str) -> Path:
+        """Its folder."""
+        return self.home / "clusters" / name
+
     def __call__(self, *words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
         """Run it to its end, however that is."""
         return subprocess.run(

@@ -6,15 +6,16 @@ Other clusters may come and go on the same computer meanwhile; what carries thei
 import json
 import re
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ohmykube.providers.nspawn.container import Container
-from ohmykube.providers.nspawn.names import unique
+from ohmykube.providers.nspawn.names import PREFIX, unique
 
 _NAME = re.compile(r"omk[-_]([0-9a-f]{8})")
 _FORWARD = "/proc/sys/net/ipv4/ip_forward"
 _SHARED = ("forwarding", "omk_forwarding")  # while another cluster needs it, it stays
+_GROUPS = ("control-plane", "worker", "small", "big")
 _FOLDERS = ("/run/netns", "/run/systemd/nspawn", "/run/systemd/machines", "/var/lib/machines", "/dev/shm")
 _OF_TESTS = re.compile("ohmykube-test-")  # those of units, which run at the same time
 
@@ -26,13 +27,16 @@ def look() -> Look:
     return {kind: frozenset(find()) for kind, find in _LOOKS.items()}
 
 
-def changes(before: Look, after: Look, own: Iterable[str]) -> list[str]:
-    """What differs, a line each, without what belongs to machines of others. own: names as `names` gives them."""
-    mine = set(own)
+def left(before: Look, *clusters: Path) -> list[str]:
+    """What differs from before, a line each, without what belongs to machines of others.
+
+    clusters: their folders, which may be gone.
+    """
+    after, own = look(), {name for cluster in clusters for name in names(cluster)}
 
     def foreign(line: str) -> bool:
         found = set(_NAME.findall(line))
-        return bool(found) and not found & mine
+        return bool(found) and not found & own
 
     crowded = any(foreign(line) for seen in (before, after) for line in seen["firewall"])
     found = []
@@ -43,11 +47,12 @@ def changes(before: Look, after: Look, own: Iterable[str]) -> list[str]:
     return sorted(found)
 
 
-def names(cluster: Path, nodes: Iterable[str]) -> list[str]:
-    """What the computer knows a cluster's bridge and machines by, without the prefix. cluster: its folder."""
+def names(cluster: Path) -> set[str]:
+    """What the computer knows a cluster's bridge and machines by, of all groups that tests have, without the prefix."""
     machines = cluster / "machines"
+    nodes = (f"{cluster.name}-{group}-{number}" for group in _GROUPS for number in range(1, 10))
     made = [unique(machines), *(Container(machines / node).id for node in nodes)]
-    return [name.removeprefix("omk-") for name in made]
+    return {name.removeprefix(PREFIX) for name in made}
 
 
 def processes(folder: str) -> dict[str, str]:

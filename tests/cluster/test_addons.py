@@ -102,7 +102,7 @@ class Site:
         return self.ohmykube.data("up", "-f", str(self.folder / "dev.yaml"), *self.flags)
 
     def kubectl(self, *words: str, stdin: str = "") -> str:
-        return self.bundle.kubectl(self.ohmykube.home / f"clusters/{NAME}/kubeconfig", *words, stdin=stdin)
+        return self.bundle.kubectl(self.ohmykube.cluster(NAME) / "kubeconfig", *words, stdin=stdin)
 
     def labelled(self) -> list[str]:
         """What there is of add-ons in the cluster, and their records."""

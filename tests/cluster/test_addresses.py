@@ -12,7 +12,7 @@ PLANE, WORKER = f"{NAME}-control-plane-1", f"{NAME}-worker-1"
 
 def test_addresses_that_changed_are_put_right(ohmykube: CommandLine, bundle: Bundle, machine_image: None) -> None:
     up = ("up", "--name", NAME, "--provider", "nspawn", "--workers", "1", *bundle.flags)
-    folder = ohmykube.home / "clusters" / NAME
+    folder = ohmykube.cluster(NAME)
     try:
         ohmykube.data(*up)
         before = _addresses(ohmykube)

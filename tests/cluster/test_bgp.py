@@ -78,7 +78,7 @@ def test_a_router_learns_where_services_are(ohmykube: CommandLine, bundle: Bundl
         peers = [{"address": gateway, "asn": _OURS, "my_asn": _THEIRS}]
         spec |= {"network": {"loadBalancer": "metallb", "addressPool": POOL}, "vars": {"metallb_bgp_peers": peers}}
         file.write_text(yaml.safe_dump({"metadata": {"name": NAME}, "spec": spec}))
-        kubeconfig = ohmykube.home / "clusters" / NAME / "kubeconfig"
+        kubeconfig = ohmykube.cluster(NAME) / "kubeconfig"
         with router(bird, gateway, str(network)):
             assert ohmykube.data(*up)["changed"]
             assert not ohmykube.data(*up)["changed"]
@@ -95,7 +95,7 @@ def test_a_router_learns_where_services_are(ohmykube: CommandLine, bundle: Bundl
         assert bundle.items(kubeconfig, "l2advertisements", "--namespace=metallb-system") == []
     finally:
         ohmykube.text("down", "--force", "--name", NAME)
-    assert computer.changes(before, computer.look(), []) == []
+    assert computer.left(before, ohmykube.cluster(NAME)) == []
 
 
 def _routes() -> str:

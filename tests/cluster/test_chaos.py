@@ -35,7 +35,7 @@ def cluster(
     config.write_text(_IMPATIENT)
     flags = ("--provider", "nspawn", "--workers", "1", "--kubeadm-config", str(config), *bundle.flags)
     ohmykube.text("up", "--name", NAME, *flags)
-    folder = ohmykube.home / "clusters" / NAME
+    folder = ohmykube.cluster(NAME)
     yield folder
     if folder.exists():
         ohmykube.text("down", "--force", "--name", NAME)

@@ -44,7 +44,7 @@ def kubeconfig(
     flags = ("--provider", "nspawn", "--workers", "0", "--lb", "none", "--csi", "none")
     try:
         ohmykube.data("up", "--name", NAME, *flags, *bundle.flags)
-        path = ohmykube.home / f"clusters/{NAME}/kubeconfig"
+        path = ohmykube.cluster(NAME) / "kubeconfig"
         bundle.kubectl(path, "create", "namespace", SECRETS)
         yield path
     finally:

@@ -32,7 +32,7 @@ class Many:
         return self.ohmykube.data(verb, *words, "--name", NAME)
 
     def kubectl(self, *words: str) -> str:
-        return self.bundle.kubectl(self.ohmykube.home / "clusters" / NAME / "kubeconfig", *words)
+        return self.bundle.kubectl(self.ohmykube.cluster(NAME) / "kubeconfig", *words)
 
     def holder(self) -> str:
         """The node that has the endpoint's address."""
@@ -40,7 +40,7 @@ class Many:
         return self.kubectl("get", "lease", _LEASE, "--namespace=kube-system", path)
 
     def answers(self) -> bool:
-        kubeconfig = self.ohmykube.home / "clusters" / NAME / "kubeconfig"
+        kubeconfig = self.ohmykube.cluster(NAME) / "kubeconfig"
         argv = [str(self.bundle.folder / "bin/kubectl"), f"--kubeconfig={kubeconfig}", "--request-timeout=2s"]
         return subprocess.run([*argv, "get", "nodes"], capture_output=True, timeout=30, check=False).returncode == 0
 
@@ -90,7 +90,7 @@ def many(ohmykube: CommandLine, bundle: Bundle, machine_image: None) -> Iterator
     made("add", "--role", "control-plane", "--count", "2", "--offline")
     yield made
     ohmykube.text("down", "--name", NAME, "--force")
-    assert computer.changes(before, computer.look(), []) == []
+    assert computer.left(before, ohmykube.cluster(NAME)) == []
 
 
 def test_the_endpoint_survives_its_machine_and_a_lost_control_plane_is_replaced(many: Many) -> None:
@@ -141,7 +141,7 @@ def test_a_control_plane_whose_node_somebody_deleted_joins_anew_with_one_up(many
 
 def test_a_control_plane_that_comes_back_elsewhere_is_put_right_while_most_are_where_they_were(many: Many) -> None:
     first, second, _ = _names()
-    folder = many.ohmykube.home / "clusters" / NAME
+    folder = many.ohmykube.cluster(NAME)
     many.kubectl("create", "configmap", "kept", "--from-literal=a=b")
     before = many.addresses()
 

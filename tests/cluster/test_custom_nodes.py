@@ -87,7 +87,7 @@ class Site:
 
     @property
     def kubeconfig(self) -> Path:
-        return self.ohmykube.home / "clusters" / NAME / "kubeconfig"
+        return self.ohmykube.cluster(NAME) / "kubeconfig"
 
     @property
     def nodes(self) -> Mapping[str, Any]:
@@ -144,7 +144,7 @@ def made(ohmykube: CommandLine, bundle: Bundle, tmp_path_factory: pytest.TempPat
     site.up()
     yield site
     ohmykube.text("down", "--name", NAME, "--force")
-    assert computer.changes(before, computer.look(), []) == []
+    assert computer.left(before, ohmykube.cluster(NAME)) == []
 
 
 def test_each_group_has_its_marks(made: Site) -> None:

@@ -117,7 +117,7 @@ def test_services_that_are_down_are_restarted(cluster: CommandLine) -> None:
 
 
 def test_certificates_are_renewed_and_the_kubeconfig_follows(cluster: CommandLine, bundle: Bundle) -> None:
-    kubeconfig = cluster.home / "clusters" / NAME / "kubeconfig"
+    kubeconfig = cluster.cluster(NAME) / "kubeconfig"
     on(cluster, PLANE, SHORT)
     kubeconfig.unlink()
     wrong = {
@@ -176,7 +176,7 @@ def test_an_api_server_that_is_down(cluster: CommandLine, tmp_path: Path) -> Non
 
 
 def test_no_secret_is_in_the_archive(cluster: CommandLine, bundle: Bundle, tmp_path: Path) -> None:
-    folder = cluster.home / "clusters" / NAME
+    folder = cluster.cluster(NAME)
     bundle.kubectl(folder / "kubeconfig", "apply", "-f", "-", stdin=json.dumps(PLANTED))
     on(cluster, PLANE, LEAK)
     code, missing, texts = logs(cluster, tmp_path / "bug.tgz")

@@ -42,7 +42,7 @@ def test_nodes_pods_and_services_have_both_families(
     up = ("up", "--file", str(file), *bundle.flags)
     try:
         assert len(ohmykube.data(*up)["nodes"]) == 2
-        kubeconfig = ohmykube.home / "clusters" / NAME / "kubeconfig"
+        kubeconfig = ohmykube.cluster(NAME) / "kubeconfig"
         for node in bundle.items(kubeconfig, "nodes"):
             internal = [each["address"] for each in node["status"]["addresses"] if each["type"] == "InternalIP"]
             assert families(internal) == families(node["spec"]["podCIDRs"]) == ["IPv4", "IPv6"]
@@ -63,4 +63,4 @@ def test_nodes_pods_and_services_have_both_families(
         assert yaml.safe_load(ohmykube.text("config", "show", "--kubeadm", "--name", NAME).partition("---")[0])
     finally:
         ohmykube.text("down", "--force", "--name", NAME)
-    assert computer.changes(before, computer.look(), []) == []
+    assert computer.left(before, ohmykube.cluster(NAME)) == []

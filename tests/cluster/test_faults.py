@@ -110,7 +110,7 @@ class Victim:
 def nothing_left(ohmykube: CommandLine, machine_image: None) -> Iterator[None]:
     before = computer.look()
     yield
-    assert computer.changes(before, computer.look(), []) == []
+    assert computer.left(before, ohmykube.cluster(NAME)) == []
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: "-".join(case).replace(" ", "-"))
@@ -122,7 +122,7 @@ def test_a_fault_is_told_in_time_and_the_next_up_finishes(
     up = ("up", "--file", str(tmp_path / "dev.yaml"), *bundle.flags)
     fault, moment, node = case
     disk = tmp_path / "disk" if fault == "is full" else None
-    victim = Victim(ohmykube.home / "clusters" / NAME / "machines" / node, disk)
+    victim = Victim(ohmykube.cluster(NAME) / "machines" / node, disk)
     try:
         begun = ohmykube.start(*up, "-o", "json", "--progress", "json", log=tmp_path / "log")
         _meet(begun, victim, (fault, moment), tmp_path / "log")

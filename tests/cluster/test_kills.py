@@ -32,7 +32,7 @@ _PROMPTLY = 5  # seconds within which Ctrl-C must end a verb
 def gone(ohmykube: CommandLine, machine_image: None) -> Iterator[None]:
     """With a machine image each round is half as long."""
     yield
-    if (ohmykube.home / "clusters" / NAME).exists():
+    if ohmykube.cluster(NAME).exists():
         ohmykube.text(*DOWN)
 
 
@@ -50,7 +50,7 @@ def test_killed_at_any_moment_the_same_verb_again_finishes(
         assert _nodes(ohmykube) == {"control-plane-1", "worker-2"}
         assert not ohmykube.data(*UP, "--workers", "1", *bundle.flags)["changed"]
         mortal.killed(*DOWN, within=1.5)
-        assert computer.changes(before, computer.look(), []) == []
+        assert computer.left(before, ohmykube.cluster(NAME)) == []
         assert ohmykube.data("list") == []
 
 
@@ -58,7 +58,7 @@ def test_ctrl_c_ends_it_promptly_and_says_how_to_go_on(ohmykube: CommandLine, bu
     choose = chance("Ctrl-C")
     for number in range(KILLS):
         log = tmp_path / f"{number}.log"
-        if (ohmykube.home / "clusters" / NAME).exists():  # else it may be over too soon
+        if ohmykube.cluster(NAME).exists():  # else it may be over too soon
             ohmykube.text(*DOWN)
         process = ohmykube.start(*UP, *bundle.flags, log=log)
         time.sleep(choose.uniform(1, 9))

@@ -30,7 +30,7 @@ class Life:
 
     @property
     def folder(self) -> Path:
-        return self.ohmykube.home / "clusters" / NAME
+        return self.ohmykube.cluster(NAME)
 
     def __call__(self, verb: str, *words: str) -> Any:
         return self.ohmykube.data(verb, "--name", NAME, "--offline", *words)
@@ -83,7 +83,7 @@ def life(ohmykube: CommandLine, bundle: Bundle, machine_image: None) -> Iterator
     began = time.monotonic()
     ohmykube.text("down", "--name", NAME, "--force")
     print(f"down: {time.monotonic() - began:.1f} s")
-    assert computer.changes(before, computer.look(), []) == []
+    assert computer.left(before, ohmykube.cluster(NAME)) == []
 
 
 def test_added_nodes_are_as_asked_for_and_the_others_left_alone(life: Life) -> None:

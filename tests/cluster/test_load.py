@@ -34,7 +34,7 @@ class Cluster:
         return self.ohmykube("load", "--name", NAME, "-o", "json", *words)
 
     def kubectl(self, *words: str, stdin: str = "") -> str:
-        return self.bundle.kubectl(self.ohmykube.home / "clusters" / NAME / "kubeconfig", *words, stdin=stdin)
+        return self.bundle.kubectl(self.ohmykube.cluster(NAME) / "kubeconfig", *words, stdin=stdin)
 
     def on(self, node: str, *command: str) -> str:
         return self.ohmykube.text("shell", "--name", NAME, node, "--", *command)

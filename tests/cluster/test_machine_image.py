@@ -27,12 +27,12 @@ def without_images(ohmykube: CommandLine) -> Iterator[None]:
 
 def test_machines_begin_with_a_baked_image(ohmykube: CommandLine, bundle: Bundle) -> None:
     flags = ("--provider", "nspawn", *bundle.flags)
-    before = computer.look()
+    before, builder = computer.look(), _builder(ohmykube, bundle)
     baked = ohmykube.data("cache", "bake", *flags)
     assert baked["changed"]
     assert not ohmykube.data("cache", "bake", *flags)["changed"]
     assert ohmykube.data("list") == []  # the machine that it was made of is gone
-    assert computer.changes(before, computer.look(), []) == []
+    assert computer.left(before, builder) == []
 
     try:
         made = ohmykube.data("up", "--name", NAME, "--workers", "1", *flags)
@@ -40,7 +40,7 @@ def test_machines_begin_with_a_baked_image(ohmykube: CommandLine, bundle: Bundle
             made["nodes"]
         )
         for node in made["nodes"]:
-            link = ohmykube.home / "clusters" / NAME / "machines" / node / "image"
+            link = ohmykube.cluster(NAME) / "machines" / node / "image"
             assert str(link.resolve()).startswith(baked["path"])
         ohmykube.smoke(NAME)
 
@@ -50,12 +50,12 @@ def test_machines_begin_with_a_baked_image(ohmykube: CommandLine, bundle: Bundle
         assert ohmykube.data("status", "--name", NAME)["ready"]
     finally:
         ohmykube.text("down", "--force", "--name", NAME)
-    assert computer.changes(before, computer.look(), []) == []
+    assert computer.left(before, ohmykube.cluster(NAME)) == []
 
 
 def test_a_stale_image_is_baked_anew_when_the_cluster_is_ready(ohmykube: CommandLine, bundle: Bundle) -> None:
     flags = ("--provider", "nspawn", *bundle.flags)
-    before = computer.look()
+    before, builder = computer.look(), _builder(ohmykube, bundle)
     baked = Path(ohmykube.data("cache", "bake", *flags)["path"])
     about = json.loads((baked / "about.json").read_text())
     (baked / "about.json").write_text(json.dumps({**about, "inputs": "0" * 64}))  # of something that is no more
@@ -73,4 +73,9 @@ def test_a_stale_image_is_baked_anew_when_the_cluster_is_ready(ohmykube: Command
         assert not ohmykube.data("cache", "bake", *flags)["changed"]
     finally:
         ohmykube.text("down", "--force", "--name", NAME)
-    assert computer.changes(before, computer.look(), []) == []
+    assert computer.left(before, builder, ohmykube.cluster(NAME)) == []
+
+
+def _builder(ohmykube: CommandLine, bundle: Bundle) -> Path:
+    """The folder of the cluster that an image is made of."""
+    return ohmykube.cluster(f"bake-{bundle.version.replace('.', '-')}")

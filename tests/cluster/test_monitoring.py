@@ -21,7 +21,7 @@ def test_a_real_api_server_takes_every_object(ohmykube: CommandLine, bundle: Bun
     flags = ("--provider", "nspawn", "--workers", "0", "--lb", "none", "--csi", "none")
     try:
         ohmykube.data("up", "--name", NAME, *flags, *bundle.flags)
-        path = ohmykube.home / f"clusters/{NAME}/kubeconfig"
+        path = ohmykube.cluster(NAME) / "kubeconfig"
         first = [item for item in items if item["kind"] in BEFORE]
         bundle.kubectl(path, *APPLY, stdin=kube_yaml.text(first))
         names = [item["metadata"]["name"] for item in first if item["kind"] != "Namespace"]

@@ -35,7 +35,7 @@ def kubeconfig(texts: list[str], ohmykube: CommandLine, bundle: Bundle, machine_
     flags = ("--provider", "nspawn", "--workers", "0", "--lb", "none", "--csi", "none")
     try:
         ohmykube.data("up", "--name", NAME, *flags, *bundle.flags)
-        path = ohmykube.home / f"clusters/{NAME}/kubeconfig"
+        path = ohmykube.cluster(NAME) / "kubeconfig"
         manifest = upstream.upstream(texts, taints=["only"], replicas=1)
 
         def applied() -> bool:

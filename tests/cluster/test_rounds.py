@@ -26,7 +26,7 @@ def test_lives_leave_nothing(ohmykube: CommandLine, bundle: Bundle, machine_imag
     before, files, memory = computer.look(), _files(ohmykube.home), _memory()
     for number in range(1, ROUNDS + 1):
         _live(ohmykube, bundle.flags)
-        assert computer.changes(before, computer.look(), []) == []
+        assert computer.left(before, ohmykube.cluster(NAME)) == []
         assert computer.processes(str(ohmykube.home / "clusters")) == {}
         assert _files(ohmykube.home) == files
         more = _memory() - memory

@@ -28,12 +28,11 @@ def test_clusters_made_at_once_share_nothing_and_survive_the_end_of_another(
         _disjoint(lambda name: _addresses(ohmykube, name))
         _disjoint(lambda name: _pool(ohmykube, bundle, name))
         seen = [(_machines(ohmykube, name), _pods(ohmykube, bundle, name)) for name in OTHERS]
-        own = computer.names(ohmykube.home / "clusters" / DEV, made[0]["nodes"])
 
         ohmykube.text("down", "--force", "--name", DEV)
 
-        assert computer.processes(str(ohmykube.home / "clusters" / DEV) + "/") == {}
-        assert computer.changes(before, computer.look(), own) == []
+        assert computer.processes(f"{ohmykube.cluster(DEV)}/") == {}
+        assert computer.left(before, ohmykube.cluster(DEV)) == []
         assert [(_machines(ohmykube, name), _pods(ohmykube, bundle, name)) for name in OTHERS] == seen
         assert {row["name"] for row in ohmykube.data("list")} == set(OTHERS)
         assert all(ohmykube.data("status", "--name", name)["ready"] for name in OTHERS)
@@ -41,7 +40,7 @@ def test_clusters_made_at_once_share_nothing_and_survive_the_end_of_another(
     finally:
         for name in every:
             ohmykube.text("down", "--force", "--name", name)
-    assert computer.changes(before, computer.look(), []) == []
+    assert computer.left(before, *map(ohmykube.cluster, every)) == []
 
 
 def test_two_that_make_one_cluster_do_it_one_after_the_other(
@@ -71,20 +70,20 @@ def _addresses(ohmykube: CommandLine, name: str) -> set[str]:
 
 
 def _pool(ohmykube: CommandLine, bundle: Bundle, name: str) -> set[str]:
-    kubeconfig = ohmykube.home / "clusters" / name / "kubeconfig"
+    kubeconfig = ohmykube.cluster(name) / "kubeconfig"
     pools = bundle.items(kubeconfig, "ipaddresspools.metallb.io", "--namespace=metallb-system")
     return {addresses for pool in pools for addresses in pool["spec"]["addresses"]}
 
 
 def _machines(ohmykube: CommandLine, name: str) -> dict[str, str]:
     """The processes of a cluster's machines that do not come and go: systemd-nspawn's."""
-    found = computer.processes(str(ohmykube.home / "clusters" / name) + "/")
+    found = computer.processes(f"{ohmykube.cluster(name)}/")
     return {process: words for process, words in found.items() if words.startswith("systemd-nspawn ")}
 
 
 def _pods(ohmykube: CommandLine, bundle: Bundle, name: str) -> dict[str, Any]:
     """A cluster's pods: which they are, and how often their containers began anew."""
-    kubeconfig = ohmykube.home / "clusters" / name / "kubeconfig"
+    kubeconfig = ohmykube.cluster(name) / "kubeconfig"
     return {
         pod["metadata"]["name"]: (
             pod["metadata"]["uid"],

@@ -70,7 +70,7 @@ def test_hosts_become_a_cluster_and_are_given_back(
 
     ohmykube.text("down", "--force", "--name", site.name)
     assert site.changes() == []
-    assert not (ohmykube.home / "clusters" / site.name).exists()
+    assert not ohmykube.cluster(site.name).exists()
     assert ohmykube.data("down", "--force", "--name", site.name)["changed"] is False
     assert site.name not in ohmykube.text("list")
 

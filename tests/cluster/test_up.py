@@ -35,7 +35,7 @@ class Dev:
 
     @property
     def folder(self) -> Path:
-        return self.ohmykube.home / "clusters/dev"
+        return self.ohmykube.cluster("dev")
 
     def kubectl(self, *words: str, stdin: str = "") -> str:
         return self.bundle.kubectl(self.folder / "kubeconfig", *words, stdin=stdin)
@@ -154,12 +154,13 @@ def test_the_playbooks_find_nothing_to_do_either(dev: Dev) -> None:
 
 
 def test_down_leaves_nothing(dev: Dev) -> None:
-    own = computer.names(dev.folder, NODES)
+    kinds = {line.split()[1] for line in computer.left(dev.before, dev.folder)}
+    assert kinds >= {"link:", "address:", "route:", "firewall:", "mount:", "cgroup:"}
     assert computer.processes(str(dev.ohmykube.home))
 
     assert dev.ohmykube.data("down", "--name", "dev")["changed"]
 
-    assert computer.changes(dev.before, computer.look(), own) == []
+    assert computer.left(dev.before, dev.folder) == []
     assert computer.processes(str(dev.ohmykube.home)) == {}
     assert not dev.folder.exists()
     assert not (dev.ohmykube.home / "current").exists()
