@@ -155,7 +155,7 @@ def test_the_playbooks_find_nothing_to_do_either(dev: Dev) -> None:
 
 def test_down_leaves_nothing(dev: Dev) -> None:
     kinds = {line.split()[1] for line in computer.left(dev.before, dev.folder)}
-    assert kinds >= {"link:", "address:", "route:", "firewall:", "mount:", "cgroup:"}
+    assert kinds >= {"link:", "address:", "route:", "cgroup:"}
     assert computer.processes(str(dev.ohmykube.home))
 
     assert dev.ohmykube.data("down", "--name", "dev")["changed"]
