@@ -113,7 +113,7 @@ class Site:
 
     def password(self) -> str:
         """What the pod of hello was given, which nobody chose."""
-        given = self.kubectl("exec", "--namespace=hello", "deployment/hello", "--", "printenv", "PASSWORD")
+        given = self.kubectl("exec", "--namespace=hello", "deployment/hello", "--", "sh", "-c", "echo $PASSWORD")
         assert len(given.strip()) == 32
         return given
 

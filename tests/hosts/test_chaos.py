@@ -38,7 +38,8 @@ PLAY = """
 # Everything that a fault could have left: units, packet rules, queues, records, files.
 _LOOK = """
 systemctl list-units --all --no-legend 'ohmykube-chaos*'
-nft list tables
+iptables --table=mangle -S
+ip6tables --table=mangle -S
 tc qdisc show
 find /run/ohmykube-chaos /var/lib/kubelet -type f ! -name lock 2>/dev/null || :
 """

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import signal
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,12 +20,13 @@ MOUNTS = """\
 3 1 0:31 / /mnt/small rw - tmpfs none rw,size=8192k
 4 1 0:32 /home /mnt/share rw - virtiofs home rw
 """
+_IPTABLES = ("iptables", "ip6tables")
 FOLDERS = ("/var/lib/kubelet", "/mnt/small", "/mnt/share", "/run")
 
 
 @dataclass
 class Node:
-    """calls: commands that change something, in order. breaks: those that start so fail. crashes: one such is killed.
+    """calls: commands that change something, in order. breaks: those that start so fail.
 
     container: what systemd-detect-virt says. slow: seconds that each change takes.
     """
@@ -36,10 +36,10 @@ class Node:
     netem: bool = True
     slow: float = 0
     breaks: tuple[str, ...] = ()
-    crashes: tuple[str, ...] = ()
     now: float = 1000.0
     timers: dict[str, tuple[float, str]] = field(default_factory=dict)  # when each rings, and what it then runs
-    table: str = ""
+    chains: dict[str, str] = field(default_factory=dict)  # of iptables: the rules that were restored with each
+    jumps: list[str] = field(default_factory=list)
     queues: dict[str, str] = field(default_factory=lambda: {"eth0": "0:"})  # handle, by interface
     filled: str = ""
     clock: float = 0.0  # seconds that it is wrong
@@ -81,7 +81,7 @@ class Node:
 
     def reboot(self) -> None:
         """What lies in memory is gone."""
-        self.timers, self.table, self.filled, self.clock = {}, "", "", 0.0
+        self.timers, self.chains, self.jumps, self.filled, self.clock = {}, {}, [], "", 0.0
         self.queues = dict.fromkeys(self.queues, "0:")
         for file in (self.root / "run").rglob("*.json"):
             file.unlink()
@@ -89,7 +89,8 @@ class Node:
     @property
     def whole(self) -> bool:
         """Nothing is wrong with it, and nothing is left of a fault."""
-        healthy = not self.table and set(self.queues.values()) == {"0:"} and not self.filled and not self.clock
+        rules = [*self.chains, *self.jumps]
+        healthy = not rules and set(self.queues.values()) == {"0:"} and not self.filled and not self.clock
         left = [file.name for file in (self.root / "run").rglob("*") if file.is_file() and file.name != "lock"]
         return healthy and not self.timers and not left and self.keepers == ["chrony.service"]
 
@@ -115,16 +116,13 @@ class Node:
             return Completed(0, json.dumps(queues))
         if argv[0] == "unshare":
             return Completed(0) if self.netem else Completed(2, "", "Error: Specified qdisc kind is unknown.")
-        if argv[:2] == ["nft", "--version"]:
+        if argv[0] in _IPTABLES and argv[-1] == "--version":
             return Completed(0)
-        if argv[:2] == ["nft", "list"]:
-            return Completed(0 if self.table else 1)
+        if argv[0] in _IPTABLES and {"-S", "-C"} & set(argv):
+            return Completed(0 if f"{argv[0]} {argv[-1]}" in (self.jumps if "-C" in argv else self.chains) else 1)
         self._tick(self.slow)
         if line.startswith(self.breaks):
             return Completed(1, "", "it broke")
-        if line.startswith(self.crashes):
-            self.crashes = ()
-            return Completed(-signal.SIGSEGV)
         if argv[0] == "systemd-run" and "--on-active" in line:
             self.calls.append(f"timer {argv[1].removeprefix('--unit=')}")
             seconds = float(re.findall(r"--on-active=([\d.]+)s", line)[0])
@@ -135,11 +133,10 @@ class Node:
     def _change(self, line: str) -> bool:
         self.calls.append(line)
         words = line.split()
-        if words[:3] == ["nft", "delete", "table"]:
-            self.table, there = "", bool(self.table)
-            return there
-        if words[0] == "nft":
-            self.table = line
+        if words[0] in _IPTABLES:
+            return self._unfilter(f"{words[0]} {words[-1]}", words[3])
+        if words[0].endswith("-restore"):
+            self._filter(words[0].removesuffix("-restore"), Path(words[-1]).read_text().splitlines())
         elif words[:3] == ["tc", "qdisc", "replace"]:
             self.queues[words[4]] = words[7]
         elif words[:3] == ["tc", "qdisc", "delete"]:
@@ -154,6 +151,28 @@ class Node:
             self.clock = round(float(words[-1]), 1)  # the kernel started at 0
         elif words[0] == "rm":
             (self.root / words[-1].lstrip("/")).unlink(missing_ok=True)
+        return True
+
+    def _filter(self, tool: str, rules: Sequence[str]) -> None:
+        """What iptables-restore does with --noflush."""
+        for rule in rules:
+            if rule.startswith(":"):
+                self.chains[f"{tool} {rule[1:].split()[0]}"] = ""
+            elif rule.startswith("-A"):
+                self.chains[f"{tool} {rule.split()[1]}"] += f"{rule}\n"
+            elif rule.startswith("-I"):
+                self.jumps.append(f"{tool} {rule.split()[-1]}")
+
+    def _unfilter(self, chain: str, verb: str) -> bool:
+        """Whether it could be done; a chain goes when it is empty and nothing leads into it."""
+        if verb == "-D" and chain in self.jumps:
+            self.jumps.remove(chain)
+        elif verb == "-F" and chain in self.chains:
+            self.chains[chain] = ""
+        elif verb == "-X" and self.chains.get(chain) == "" and chain not in self.jumps:
+            del self.chains[chain]
+        else:
+            return False
         return True
 
     def _stop(self, units: Sequence[str]) -> None:

@@ -26,7 +26,7 @@ options:
   fault:
     description:
       - V(partition) drops all packets from and to O(peers) and the networks that are routed over them, except ssh of
-        the computer that asks. It needs nft.
+        the computer that asks. It needs iptables.
       - V(delay) delays and loses what is sent over the interfaces that lead to O(peers). It needs the kernel's netem.
       - V(fill-disk) takes all room of the file system of O(path).
       - V(skew-clock) sets the clock wrong by O(skew), while what keeps the time is stopped.

@@ -1,48 +1,52 @@
 # Copyright (c) ohmykube contributors
 # Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-"""A machine that others cannot reach and that reaches none of them: a table of packet rules of its own.
+"""A machine that others cannot reach and that reaches none of them: two chains of iptables.
 
-Packets are judged as they are on the wire: before anything translates those that come, after everything has translated
-those that go. The kernel itself forgets the addresses when the time is over, whatever becomes of the timer.
+Packets that come are judged before anything translates where they go, those that go after everything has. It is not
+done with nft, which reads everybody's rules before it changes its own: older ones (seen with 1.0.6) crash on those that
+a newer one, such as kube-proxy's own, has written.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import json
-from collections.abc import Iterable, Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 
 from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError
 from ansible_collections.ohmykube.cluster.plugins.module_utils.faults import asker
 from ansible_collections.ohmykube.cluster.plugins.module_utils.faults.plan import PEERS, Argv, Plan, Record
 from ansible_collections.ohmykube.cluster.plugins.module_utils.host import Host
 
-_TABLE = "inet ohmykube_chaos"
-_UNDO: tuple[Argv, ...] = (("nft", "delete", "table", *_TABLE.split()),)
+_TOOLS = {4: "iptables", 6: "ip6tables"}
+_TABLE = "--table=mangle"  # before DNAT on the way in, after it on the way out
+_CHAINS = {"PREROUTING": "OHMYKUBE-CHAOS-IN", "POSTROUTING": "OHMYKUBE-CHAOS-OUT"}
+_WAIT = "--wait=5"  # seconds for others that change rules
 _TIMEOUT = 10  # seconds
 
 
 class Partition:
     def plan(self, host: Host, options: dict[str, object], seconds: float) -> Plan:
         peers = addresses(options[PEERS])
-        if host.run(["nft", "--version"], _TIMEOUT).code:
-            raise OhmykubeError(
-                "fault.tool", "this machine has no nft", hint="install it there: apt-get install nftables"
-            )
-        rules = _rules([*peers, *_networks_behind(host, peers)], asker.find(host), seconds)
+        networks = [*peers, *_networks_behind(host, peers)]
+        cut = {version: found for version in _TOOLS if (found := [net for net in networks if _version(net) == version])}
+        for version in cut:
+            _refuse_without(host, _TOOLS[version])
+        asking = asker.find(host)
 
         def apply() -> None:
-            # nft 1.0.6 has died of SIGSEGV while others changed their rules; all of ours are one transaction.
-            if host.run(["nft", rules], _TIMEOUT).code:
-                host.command(["nft", rules], _TIMEOUT)
+            for version, nets in cut.items():
+                _restore(host, _TOOLS[version], _rules(host, version, nets, asking))
 
-        return Plan("partition", f"partition from {', '.join(peers)}", apply, _UNDO)
+        undo = tuple(argv for version in cut for argv in _undo(_TOOLS[version]))
+        return Plan("partition", f"partition from {', '.join(peers)}", apply, undo)
 
     def found(self, host: Host, record: Record | None) -> bool:
-        return host.run(["nft", "list", "table", *_TABLE.split()], _TIMEOUT).code == 0
+        return any(_does(host, tool, "-S", chain) for tool in _TOOLS.values() for chain in _CHAINS.values())
 
     def strays(self, host: Host) -> tuple[Argv, ...]:
-        return _UNDO
+        return tuple(argv for tool in _TOOLS.values() for argv in _undo(tool))
 
 
 def addresses(given: object) -> list[str]:
@@ -65,41 +69,43 @@ def _networks_behind(host: Host, peers: Sequence[str]) -> list[str]:
     return [route["dst"] for route in routes if route.get("gateway") in peers and route["dst"] != "default"]
 
 
-def _rules(networks: Sequence[str], asking: asker.Asker | None, seconds: float) -> str:
-    """In one transaction, whatever was there before."""
-    return "\n".join(
-        [
-            f"add table {_TABLE}",
-            f"delete table {_TABLE}",
-            f"table {_TABLE} {{",
-            *(_set(version, networks, seconds) for version in (4, 6)),
-            "  chain comes {",
-            "    type filter hook prerouting priority -400;",
-            *(_way_in(asking, "saddr", "dport")),
-            "    ip saddr @peers4 drop",
-            "    ip6 saddr @peers6 drop",
-            "  }",
-            "  chain goes {",
-            "    type filter hook postrouting priority 400;",
-            *(_way_in(asking, "daddr", "sport")),
-            "    ip daddr @peers4 drop",
-            "    ip6 daddr @peers6 drop",
-            "  }",
-            "}",
-            "",
-        ]
-    )
+def _rules(host: Host, version: int, networks: Sequence[str], asking: asker.Asker | None) -> list[str]:
+    """In one transaction, whatever was there before: chains that are named are emptied."""
+    rules = ["*mangle", *(f":{chain} - [0:0]" for chain in _CHAINS.values())]
+    for hook, (address, port) in zip(_CHAINS, (("-s", "--dport"), ("-d", "--sport")), strict=True):
+        chain = _CHAINS[hook]
+        if asking and _version(asking.address) == version:  # its ssh goes on, also where it is one of the peers
+            rules.append(f"-A {chain} {address} {asking.address} -p tcp -m tcp {port} {asking.port} -j RETURN")
+        rules += [f"-A {chain} {address} {network} -j DROP" for network in networks]
+        if not _does(host, _TOOLS[version], "-C", hook, "-j", chain):
+            rules.append(f"-I {hook} -j {chain}")
+    return [*rules, "COMMIT"]
 
 
-def _set(version: int, networks: Sequence[str], seconds: float) -> str:
-    members = [network for network in networks if ipaddress.ip_network(network).version == version]
-    listed = ", ".join(f"{network} timeout {seconds:.0f}s" for network in members)
-    elements = f" elements = {{ {listed} }};" if members else ""
-    return f"  set peers{version} {{ type ipv{version}_addr; flags interval, timeout;{elements} }}"
+def _undo(tool: str) -> Iterator[Argv]:
+    """The chains are emptied first: with that it is over."""
+    for verb in ("-F", "-D", "-X"):
+        for hook, chain in _CHAINS.items():
+            yield (tool, _WAIT, _TABLE, verb, *((hook, "-j", chain) if verb == "-D" else (chain,)))
 
 
-def _way_in(asking: asker.Asker | None, address: str, port: str) -> Iterable[str]:
-    """ssh of the computer that asks, which may be one of the peers."""
-    if asking:
-        family = "ip6" if ":" in asking.address else "ip"
-        yield f"    {family} {address} {asking.address} tcp {port} {asking.port} accept"
+def _does(host: Host, tool: str, *words: str) -> bool:
+    return host.run([tool, _WAIT, _TABLE, *words], _TIMEOUT).code == 0
+
+
+def _restore(host: Host, tool: str, rules: Sequence[str]) -> None:
+    with tempfile.NamedTemporaryFile("w", prefix="ohmykube-", suffix=".rules") as file:
+        file.write("".join(f"{line}\n" for line in rules))
+        file.flush()
+        host.command([f"{tool}-restore", "--noflush", _WAIT, file.name], _TIMEOUT)
+
+
+def _refuse_without(host: Host, tool: str) -> None:
+    if host.run([tool, "--version"], _TIMEOUT).code:
+        raise OhmykubeError(
+            "fault.tool", f"this machine has no {tool}", hint="install it there: apt-get install iptables"
+        )
+
+
+def _version(network: str) -> int:
+    return ipaddress.ip_network(network).version
