@@ -71,6 +71,23 @@ def test_one_joins_anew_only_where_etcd_can_do_without_it(finished, monkeypatch,
     assert fake.names() == "abc"
 
 
+def test_an_etcd_that_is_about_to_start_again_is_waited_for(finished, monkeypatch):
+    """As after its disk was full."""
+    fake, asked = FakeEtcd("ab"), []
+
+    def ask(path, body, url=""):
+        asked.append(path)
+        if len(asked) == 1:
+            raise OhmykubeError("etcd.failed", "no", context={"output": "[Errno 111] Connection refused"})
+        return fake.ask(path, body, url)
+
+    monkeypatch.setattr(etcd, "gateway", lambda _: ask)
+    finished.write("/etc/kubernetes/manifests/etcd.yaml")
+    told = {**SEVERAL, "nodes": {"a": OWN, "w1": ""}, "unjoined": ["w1"]}
+    assert call(kubeadm_init, finished, **told)["missing"] == ["a", "w1"]
+    assert asked == ["cluster/member/list"] * 2
+
+
 @pytest.mark.parametrize("check_mode", [False, True])
 def test_where_most_control_planes_have_moved_all_is_left_as_it_is(finished, check_mode):
     """Also where this one has not: its API server would never answer."""

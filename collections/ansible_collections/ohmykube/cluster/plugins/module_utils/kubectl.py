@@ -32,11 +32,14 @@ _PASSING = (
     "resource mapping not found",
     "the server is currently unable",
     "i/o timeout",
-    "TLS handshake timeout",
+    "tls handshake timeout",
+    "operation timed out",
     "context deadline exceeded",
-    "Client.Timeout exceeded",
+    "client.timeout exceeded",
     "etcdserver: ",
-    "EOF",
+    ": eof",
+    "unexpected eof",
+    "eof occurred",
 )
 
 Answer = TypeVar("Answer")
@@ -97,13 +100,14 @@ def with_file(text: str, use: Callable[[str], Answer]) -> Answer:
 
 
 def patiently(work: Callable[[], Answer], *, timeout: float) -> Answer:
-    """The work's result, tried again for `timeout` seconds while the API or a webhook is still starting."""
+    """The work's result, tried again for `timeout` seconds while the API, etcd or a webhook is still starting."""
     deadline = time.monotonic() + timeout
     while True:
         try:
             return work()
         except OhmykubeError as error:
-            passing = any(words in error.context.get("output", "") for words in _PASSING)
+            said = error.context.get("output", "").lower()  # kubectl and Python begin the same words differently
+            passing = any(words in said for words in _PASSING)
             if not passing or time.monotonic() > deadline:
                 raise
             time.sleep(POLL)

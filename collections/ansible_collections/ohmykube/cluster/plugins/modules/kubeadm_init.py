@@ -96,7 +96,7 @@ from typing import Any
 from ansible_collections.ohmykube.cluster.plugins.module_utils import control_planes, etcd, moving, tokens
 from ansible_collections.ohmykube.cluster.plugins.module_utils.host import Host
 from ansible_collections.ohmykube.cluster.plugins.module_utils.kubeadm import Kubeadm, Setup
-from ansible_collections.ohmykube.cluster.plugins.module_utils.kubectl import Kubectl
+from ansible_collections.ohmykube.cluster.plugins.module_utils.kubectl import Kubectl, patiently
 from ansible_collections.ohmykube.cluster.plugins.module_utils.report import run_module
 
 _MOVED = "/var/lib/ohmykube/endpoint-moved"  # while pods of the host's network may not know it yet
@@ -141,7 +141,8 @@ def run(options: dict[str, Any], host: Host, *, check_mode: bool) -> dict[str, A
             moving.tell_etcd(members, old, address)
         moving.settle(host, Kubectl(host), own, address, timeout=options["timeout"])
     if made and options["unjoined"] and etcd.runs_here(host):
-        etcd.refuse_loss(members, options["unjoined"], _addresses(options, "unjoined"))
+        leaving = options["unjoined"], _addresses(options, "unjoined")
+        patiently(lambda: etcd.refuse_loss(members, *leaving), timeout=options["timeout"])
     late = [*options["unjoined"], *options["moved"]]
     missing = tokens.missing_nodes(Kubectl(host), options["nodes"], late, timeout=options["timeout"])
     return {"changed": bool(old) or changed, "missing": missing}
