@@ -55,6 +55,18 @@ def test_a_kernel_without_a_feature_is_named(node: Site) -> None:
     assert "no_such_feature" in outcome.output
 
 
+def test_swap_is_left_on_only_where_pods_can_be_held_to_a_share_of_it(node: Site) -> None:
+    before = state(node)
+    outcome = node.play(PLAY, node_swap=True)
+    if node.run("stat", "--file-system", "--format=%T", "/sys/fs/cgroup") == "cgroup2fs\n":
+        assert outcome.failed == 0, outcome.output
+        node.play(PLAY, node_state="absent")
+    else:
+        assert outcome.failed == 1
+        assert "cgroup v1" in outcome.output
+    assert state(node) == before
+
+
 def state(node: Site) -> str:
     """What the role touches of the machine's own; vm, kernel and fs parameters belong to the computer's kernel."""
     files = node.run("sh", "-c", "ls -l /etc/sysctl.d /etc/modules-load.d | grep -v ^total; cat /etc/hosts")
