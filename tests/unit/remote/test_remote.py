@@ -67,13 +67,17 @@ def test_old_code_is_thrown_away_and_young_code_kept(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"young", CODE.sum}
 
 
-def test_who_may_not_keep_code_runs_it_all_the_same(tmp_path: Path) -> None:
+def test_who_may_not_keep_code_runs_it_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     assert start.keep(CODE.data, CODE.sum, tmp_path / "file") is None
-    before = set(Path("/tmp").glob("ohmykube-*"))
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    made = temporary.stat().st_mtime_ns
     told = {"module": MODULE, "options": {**OPTIONS, "state": "tried"}, "check_mode": True}
     assert ask(code.request("remote.module", told, keep=False))["changed"] is False
-    assert set(Path("/tmp").glob("ohmykube-*")) == before
+    assert temporary.stat().st_mtime_ns > made  # it was used
+    assert not list(temporary.iterdir())
 
 
 def test_an_error_of_a_module_comes_back_as_one() -> None:
