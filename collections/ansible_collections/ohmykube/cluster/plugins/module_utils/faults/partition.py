@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import ipaddress
 import json
-import tempfile
 from collections.abc import Iterator, Sequence
 
 from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError
 from ansible_collections.ohmykube.cluster.plugins.module_utils.faults import asker
 from ansible_collections.ohmykube.cluster.plugins.module_utils.faults.plan import PEERS, Argv, Plan, Record
 from ansible_collections.ohmykube.cluster.plugins.module_utils.host import Host
+from ansible_collections.ohmykube.cluster.plugins.module_utils.iptables import restore
 
 _TOOLS = {4: "iptables", 6: "ip6tables"}
 _TABLE = "--table=mangle"  # before DNAT on the way in, after it on the way out
@@ -37,7 +37,7 @@ class Partition:
 
         def apply() -> None:
             for version, nets in cut.items():
-                _restore(host, _TOOLS[version], _rules(host, version, nets, asking))
+                restore(host, _TOOLS[version], _rules(host, version, nets, asking))
 
         undo = tuple(argv for version in cut for argv in _undo(_TOOLS[version]))
         return Plan("partition", f"partition from {', '.join(peers)}", apply, undo)
@@ -91,13 +91,6 @@ def _undo(tool: str) -> Iterator[Argv]:
 
 def _does(host: Host, tool: str, *words: str) -> bool:
     return host.run([tool, _WAIT, _TABLE, *words], _TIMEOUT).code == 0
-
-
-def _restore(host: Host, tool: str, rules: Sequence[str]) -> None:
-    with tempfile.NamedTemporaryFile("w", prefix="ohmykube-", suffix=".rules") as file:
-        file.write("".join(f"{line}\n" for line in rules))
-        file.flush()
-        host.command([f"{tool}-restore", "--noflush", _WAIT, file.name], _TIMEOUT)
 
 
 def _refuse_without(host: Host, tool: str) -> None:

@@ -7,12 +7,12 @@ from __future__ import annotations
 import errno
 import re
 import shlex
-import tempfile
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol
 
 from ansible_collections.ohmykube.cluster.plugins.module_utils.host import Host
+from ansible_collections.ohmykube.cluster.plugins.module_utils.iptables import restore
 from ansible_collections.ohmykube.cluster.plugins.module_utils.reset.nftables import Table
 
 _TIMEOUT = 30  # seconds
@@ -67,7 +67,7 @@ class Rules:
         for tool in _TOOLS:
             lines = [line for saved in self._saved(tool) if saved.chains for line in saved.removal()]
             if lines:
-                self._restore(tool, lines)
+                restore(self.host, tool, lines)
         for table in self._ours():
             self.nftables.delete(table)
         for table in self._empty():
@@ -88,12 +88,6 @@ class Rules:
         """Nothing where the program is missing, or the kernel does not have what it asks for."""
         done = self.host.run([f"{tool}-save"], _TIMEOUT)
         return [] if done.code else parse(done.stdout)
-
-    def _restore(self, tool: str, lines: list[str]) -> None:
-        with tempfile.NamedTemporaryFile("w", prefix="ohmykube-", suffix=".rules") as file:
-            file.write("".join(f"{line}\n" for line in lines))
-            file.flush()
-            self.host.command([f"{tool}-restore", "--noflush", "--wait=10", file.name], _TIMEOUT)
 
 
 def parse(text: str) -> list[Saved]:
