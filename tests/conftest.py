@@ -11,6 +11,7 @@ from xdist.scheduler.loadscope import LoadScopeScheduling
 
 BUNDLE = Path(os.environ.get("OHMYKUBE_TEST_BUNDLE", "~/.cache/ohmykube/test-bundle")).expanduser()
 
+_FAILING = {"test_chaos", "test_control_planes", "test_doctor", "test_faults", "test_kills", "test_lifecycle"}
 _seconds: Counter[str] = Counter()
 
 
@@ -29,17 +30,19 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
 
 
 class _Workers(LoadScopeScheduling):
-    """Which tests go to one worker: those of a file, all of clusters, and all of bare machines."""
+    """Which tests go to one worker: those of a file, all of bare machines, and clusters in two halves."""
 
     def _split_scope(self, nodeid: str) -> str:
-        """Clusters, one after the other, take so long that everything else is done beside them.
+        """Clusters take so long that everything else is done beside them, and wait so much that two go side by side.
 
-        How soon faults end is measured, which other clusters would disturb.
+        Of those whose failures and recoveries have time limits there is one at a time.
         """
         area = Path(nodeid.partition("::")[0])
         if "unit" in area.parts:
             return str(area)
-        return "clusters" if "cluster" in area.parts or area.stem == "test_chaos" else "bare machines"
+        if area.stem in _FAILING:
+            return "failing clusters"
+        return "clusters" if "cluster" in area.parts else "bare machines"
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

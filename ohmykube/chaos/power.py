@@ -55,7 +55,7 @@ class PowerCuts:
         """With this, its process ends by itself."""
         self._file(node).unlink(missing_ok=True)
 
-    def arm(self, node: str, until: float, argv: Sequence[str], environment: Mapping[str, str]) -> None:
+    def arm(self, node: str, argv: Sequence[str], environment: Mapping[str, str]) -> None:
         """Start the process `argv`, and return when it waits. Raises OhmykubeError `chaos.timer` where it does not."""
         self._records.mkdir(mode=0o700, exist_ok=True)
         log = self.folder.new_run("chaos-power-on") / "log"
@@ -71,7 +71,7 @@ class PowerCuts:
                 umask=0o077,
             )
         deadline = time.monotonic() + _ARM_TIMEOUT
-        while self.find(node) != PowerCut(node, until, process.pid):
+        while (cut := self.find(node)) is None or cut.pid != process.pid:
             if process.poll() is not None or time.monotonic() > deadline:
                 process.kill()
                 words = log.read_text(errors="replace").strip()
@@ -82,9 +82,9 @@ class PowerCuts:
                 )
             time.sleep(_POLL / 4)
 
-    def wait(self, node: str, until: float) -> PowerCut:
-        """In the process: record that it waits, and return when the time has come or the record is not its own."""
-        cut = PowerCut(node, until, os.getpid())
+    def wait(self, node: str, seconds: float) -> PowerCut:
+        """In the process: record that it waits, and return when the time is over or the record is not its own."""
+        cut = PowerCut(node, until := round(time.time() + seconds, 3), os.getpid())
         atomic.write(self._file(node), json.dumps(asdict(cut)) + "\n")
         while self.find(node) == cut and time.time() < until:
             time.sleep(min(_POLL, max(0.0, until - time.time())))

@@ -147,11 +147,11 @@ def status_command(session: Session, /) -> Result:
 
 @chaos_command.command("power-on", cls=Verb, hidden=True)
 @click.argument("node")
-@click.option("--until", type=float, required=True)
+@click.option("--after", type=float, required=True)
 @click.pass_obj
-def power_on_command(session: Session, /, node: str, until: float) -> Result:
-    """What `power-off` leaves behind: wait until then (seconds since 1970), and switch the machine on."""
-    return Result("chaos power-on", {"node": node, "changed": power_on(session, node, until)}, text="")
+def power_on_command(session: Session, /, node: str, after: float) -> Result:
+    """What `power-off` leaves behind: wait so many seconds, and switch the machine on."""
+    return Result("chaos power-on", {"node": node, "changed": power_on(session, node, after)}, text="")
 
 
 def _heal(session: Session, there: Nodes, name: str) -> list[Fault]:

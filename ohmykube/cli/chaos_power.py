@@ -58,8 +58,7 @@ def power_off(session: Session, node: str, seconds: float) -> None:
         machine, cut = nodes.get(node), nodes.cuts.find(node)
         if machine.status != "running" and not cut:
             raise OhmykubeError("chaos.off", f"{node} is {machine.status} already", hint="`ohmykube start` starts it")
-        until = round(time.time() + seconds, 3)
-        nodes.cuts.arm(node, until, _argv(session, node, until), _environment(session))
+        nodes.cuts.arm(node, _argv(session, node, seconds), _environment(session))
         try:
             nodes.provider.cut_power(node)
         except OhmykubeError:
@@ -67,10 +66,10 @@ def power_off(session: Session, node: str, seconds: float) -> None:
             raise
 
 
-def power_on(session: Session, node: str, until: float) -> bool:
+def power_on(session: Session, node: str, seconds: float) -> bool:
     """In the process that waits: whether it was this one that switched the machine on."""
     cuts = PowerCuts(session.folder())
-    cut = cuts.wait(node, until)
+    cut = cuts.wait(node, seconds)
     for left in reversed(range(_TRIES)):
         try:
             return switch_on(session, cut)
@@ -99,10 +98,10 @@ def switch_on(session: Session, cut: PowerCut) -> bool:
         return off
 
 
-def _argv(session: Session, node: str, until: float) -> list[str]:
+def _argv(session: Session, node: str, seconds: float) -> list[str]:
     """-P: nothing is imported from the folder that it runs in."""
     offline = ["--offline"] if session.settings.offline else []
-    verb = [sys.executable, "-P", "-m", "ohmykube", "chaos", "power-on", node, f"--until={until}"]
+    verb = [sys.executable, "-P", "-m", "ohmykube", "chaos", "power-on", node, f"--after={seconds}"]
     return [*verb, "--name", session.name, *offline]
 
 

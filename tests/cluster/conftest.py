@@ -24,16 +24,20 @@ def bundle() -> Bundle:
 
 @pytest.fixture(scope="session")
 def ohmykube(bundle: Bundle) -> Iterator[CommandLine]:
-    """The command line in a new home, whose cache is that of all tests: what is dear to make is made once a computer.
+    """The command line in a new home, with a cache that lasts: what is dear to make is made once a computer.
 
-    Clusters that a test left are taken away at the end.
+    Tests that run side by side have a cache each, since some of them empty it. Clusters that a test left are taken
+    away at the end.
     """
     why_not = NspawnProvider.unusable()
     if why_not:
         pytest.skip(f"no real machines here: {why_not}")
-    cache = test_home() / "cache"
+    rootfs = test_home() / "cache/rootfs"
+    Base(rootfs, checks.distribution("")).ensure()
+    cache = test_home() / f"cache-{os.environ.get('PYTEST_XDIST_WORKER', 'gw0')}"
     cache.mkdir(parents=True, exist_ok=True)
-    Base(cache / "rootfs", checks.distribution("")).ensure()
+    if not (cache / "rootfs").is_symlink():
+        (cache / "rootfs").symlink_to(rootfs)
     home = Path(tempfile.mkdtemp(prefix="home-", dir=test_home()))
     scratch = Path(tempfile.mkdtemp(prefix="omk"))  # its path is short: sockets are made in it
     (home / "cache").symlink_to(cache)

@@ -55,7 +55,7 @@ def test_a_node_that_is_cut_off_is_missed_and_comes_back_by_itself(
 def test_a_machine_without_power_comes_back_although_the_verb_was_killed(
     ohmykube: CommandLine, cluster: Path, tmp_path: Path
 ) -> None:
-    words = ("chaos", "power-off", WORKER, "--for", "4s", "--name", NAME)
+    words = ("chaos", "power-off", WORKER, "--for", "15s", "--name", NAME)
     verb = ohmykube.start(*words, log=tmp_path / "log")
     assert _soon(lambda: _machine(ohmykube) == "stopped", 20)
     if verb.poll() is None:

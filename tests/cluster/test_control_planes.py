@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.chance import chance
+from tests.chance import chance, some
 from tests.cluster import computer
 from tests.cluster.clusters import Bundle, CommandLine, swap_addresses
 
@@ -127,8 +127,13 @@ def test_the_endpoint_survives_its_machine_and_a_lost_control_plane_is_replaced(
     assert not again["changed"]
 
 
-def test_a_control_plane_whose_node_somebody_deleted_joins_anew_with_one_up(many: Many) -> None:
-    """The one that holds the endpoint, or the one on which the cluster was made."""
+def test_a_control_plane_that_is_not_what_it_was_is_put_right(many: Many) -> None:
+    for damaged_and_mended in some("a control plane", (_somebody_deletes_its_node, _it_comes_back_elsewhere)):
+        damaged_and_mended(many)
+
+
+def _somebody_deletes_its_node(many: Many) -> None:
+    """It joins anew with one `up`, be it the one that holds the endpoint or the one on which the cluster was made."""
     lost = chance("whose node is deleted").choice((many.holder(), _names()[0]))
     assert "deleted" in many.kubectl("delete", "node", lost)
     assert not many("status")["ready"]
@@ -139,7 +144,8 @@ def test_a_control_plane_whose_node_somebody_deleted_joins_anew_with_one_up(many
     assert not many("up", "--workers", "1", *many.bundle.flags)["changed"]
 
 
-def test_a_control_plane_that_comes_back_elsewhere_is_put_right_while_most_are_where_they_were(many: Many) -> None:
+def _it_comes_back_elsewhere(many: Many) -> None:
+    """It is put right while most are where they were."""
     first, second, _ = _names()
     folder = many.ohmykube.cluster(NAME)
     many.kubectl("create", "configmap", "kept", "--from-literal=a=b")

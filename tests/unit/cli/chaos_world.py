@@ -75,7 +75,7 @@ def make_world(monkeypatch, home):
     monkeypatch.setattr(ssh, "wait", lambda *_, **__: None)
     folder = str(made_world.folder.path)
     monkeypatch.setattr(
-        chaos_power, "_argv", lambda _, node, until: [sys.executable, "-c", WAITS, folder, node, str(until)]
+        chaos_power, "_argv", lambda _, node, seconds: [sys.executable, "-c", WAITS, folder, node, str(seconds)]
     )
     yield made_world
     for node in NODES:

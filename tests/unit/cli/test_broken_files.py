@@ -1,4 +1,4 @@
-"""Two thousand broken cluster and kubeadm files: each is a list of problems with their places, never a traceback."""
+"""Broken cluster and kubeadm files, by the hundred: each is a list of problems with their places, never a traceback."""
 
 import copy
 import re
@@ -14,8 +14,8 @@ from ohmykube.cli.wiring import Session
 from ohmykube.errors import OhmykubeError, each
 from ohmykube.kubeadm_files import documents, nodes, recorded, text
 from ohmykube.model.origins import annotated, complete, origins
+from tests.chance import CASES
 
-CASES = 2000
 CLUSTER = yaml.safe_load("""\
 apiVersion: ohmykube.dev/v1
 kind: Cluster

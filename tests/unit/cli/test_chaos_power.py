@@ -72,10 +72,10 @@ def test_a_machine_that_is_off_already_is_left_so(run, world):
 def test_the_process_switches_on_when_its_time_has_come(run, world):
     world.provider.existing[WORKER] = "stopped"
     (world.folder.path / "power").mkdir()
-    assert data(run("chaos", "power-on", WORKER, f"--until={time.time() + 0.5}", "-o", "json"))["changed"]
+    assert data(run("chaos", "power-on", WORKER, "--after=0.5", "-o", "json"))["changed"]
     assert world.provider.existing[WORKER] == "running"
     assert world.cut() is None
-    assert not data(run("chaos", "power-on", WORKER, "--until=1", "-o", "json"))["changed"]  # it runs
+    assert not data(run("chaos", "power-on", WORKER, "--after=0", "-o", "json"))["changed"]  # it runs
 
 
 def test_the_process_tries_again_while_it_cannot(run, world, monkeypatch):
@@ -90,7 +90,7 @@ def test_the_process_tries_again_while_it_cannot(run, world, monkeypatch):
         start(name)
 
     world.provider.start = reluctant
-    code, _, err = run("chaos", "power-on", WORKER, "--until=1")
+    code, _, err = run("chaos", "power-on", WORKER, "--after=0")
     assert code == 0
     assert err.count("somebody has the network") == 2
     assert world.provider.existing[WORKER] == "running"
@@ -108,7 +108,7 @@ def test_a_machine_that_was_stopped_or_taken_away_is_not_switched_on(run, world)
 
     data(run("chaos", "power-off", NODES[2], "-o", "json"))
     del world.provider.existing[NODES[2]]
-    assert not data(run("chaos", "power-on", NODES[2], "--until=1", "-o", "json"))["changed"]
+    assert not data(run("chaos", "power-on", NODES[2], "--after=0", "-o", "json"))["changed"]
     assert NODES[2] not in world.provider.existing
 
 

@@ -70,7 +70,7 @@ CALLS = {
 def verbs(command: click.Command = cli, path: str = "") -> list[str]:
     if not isinstance(command, click.Group):
         return [path]
-    context = click.Context(command)
+    context = click.Context(command, **cli.context_settings)
     found = {name: command.get_command(context, name) for name in command.list_commands(context)}
     return [verb for name, each in found.items() if each for verb in verbs(each, f"{path} {name}".strip())]
 
