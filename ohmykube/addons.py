@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
+from ansible_collections.ohmykube.cluster.plugins.module_utils import requirements
 from ansible_collections.ohmykube.cluster.plugins.module_utils.addons import rendering, sets
 from ansible_collections.ohmykube.cluster.plugins.module_utils.addons.definition import (
     Addon,
@@ -70,8 +71,12 @@ def enabled(cluster: Cluster, targets: Sequence[str]) -> Cluster:
 
 
 def disabled(cluster: Cluster, names: Iterable[str]) -> Cluster:
-    """Without these add-ons. Raises OhmykubeError `addon.required` where another one that stays needs one of them."""
+    """Without these add-ons. Raises OhmykubeError `addon.required` where what stays needs one of them."""
     gone = set(names)
+    for name in requirements.of_its_own(cluster.as_data()["spec"]):
+        if name in gone:
+            words = f"{name} is the cluster's {'pod network' if name == cluster.spec.network.cni else 'storage'}"
+            raise OhmykubeError("addon.required", words, hint="it goes with the cluster: `ohmykube down`", exit_code=2)
     staying = [addon for addon in members(cluster) if addon.name not in gone]
     for name in sorted(gone):
         if others := dependents(name, staying):

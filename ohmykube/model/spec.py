@@ -8,6 +8,7 @@ import platform
 from itertools import count, islice
 from typing import Annotated, Any, Literal
 
+from ansible_collections.ohmykube.cluster.plugins.module_utils.requirements import CNI, CSI
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from ohmykube.model.base import STRICT
@@ -101,9 +102,7 @@ class WorkerGroup(Group):
 class Network(Model):
     """Networks within the cluster, and addresses that it takes from that of the machines."""
 
-    cni: Literal["flannel", "cilium", "none"] = Field(
-        "flannel", description="Pod network: flannel, cilium; none: yours."
-    )
+    cni: Name = Field("flannel", description="Pod network; an add-on can be it.", examples=list(CNI))
     pod_cidr: Cidrs = Field("10.244.0.0/16", alias="podCIDR", description="Of pods: IPv4, or IPv4,IPv6.")
     service_cidr: Cidrs = Field("10.96.0.0/12", alias="serviceCIDR", description="Of services, of the same families.")
     proxy_mode: Literal["nftables", "iptables", "ipvs", "none"] = Field(
@@ -124,9 +123,7 @@ class Network(Model):
 class Storage(Model):
     """What volumes are made by."""
 
-    csi: Literal["local-path", "rook-ceph", "none"] = Field(
-        "local-path", description="local-path; rook-ceph on raw disks; or none."
-    )
+    csi: Name = Field("local-path", description="local-path, rook-ceph, an add-on; none.", examples=list(CSI))
 
 
 class KubeadmRead(Model):

@@ -4,8 +4,10 @@ from collections import Counter
 from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
+from ansible_collections.ohmykube.cluster.plugins.module_utils.requirements import CNI, CSI
+
 from ohmykube.model import storage
-from ohmykube.model.document import Path
+from ohmykube.model.document import Path, nearest
 from ohmykube.model.machines import wanted
 from ohmykube.model.parts import parts
 from ohmykube.model.problem import Problem
@@ -27,6 +29,7 @@ def check(cluster: Cluster, supported_versions: tuple[str, ...]) -> list[Problem
         *_sizes(cluster),
         *_names(cluster),
         *_networks(cluster),
+        *_chosen(cluster),
         *_no_proxy(cluster),
         *_shared_address(cluster),
         *_pods(cluster),
@@ -121,6 +124,17 @@ def _networks(cluster: Cluster) -> Iterator[Problem]:
         yield from _network(ip_network(own), ip_network(others))
 
 
+def _chosen(cluster: Cluster) -> Iterator[Problem]:
+    """What is not built in is one of the cluster's add-ons."""
+    network, csi = cluster.spec.network, cluster.spec.storage.csi
+    if network.cni not in (known := (*CNI, *cluster.addon_names)):
+        words = f"{network.cni!r} is no pod network, and none of spec.addons has this name"
+        yield Problem(("spec", "network", "cni"), words, nearest(network.cni, known))
+    if csi not in (known := (*CSI, *cluster.addon_names)):
+        words = f"{csi!r} is no storage, and none of spec.addons has this name"
+        yield Problem(("spec", "storage", "csi"), words, nearest(csi, known))
+
+
 def _no_proxy(cluster: Cluster) -> Iterator[Problem]:
     network = cluster.spec.network
     if network.proxy_mode == "none" and network.cni != "cilium":
@@ -174,7 +188,11 @@ def _pods(cluster: Cluster) -> Iterator[Problem]:
     network = cluster.spec.network
     if network.cni == "none" and network.load_balancer != "none":
         words = f"{network.load_balancer} cannot start without a pod network, and network.cni is none"
-        yield Problem(("spec", "network", "loadBalancer"), words, "set it to none (--lb none), or choose a CNI")
+        yield Problem(
+            ("spec", "network", "loadBalancer"),
+            words,
+            "set it to none (--lb none), or choose a CNI: an add-on of yours can be it",
+        )
 
 
 def _hosts(cluster: Cluster) -> Iterator[Problem]:

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 CHECKOUT = Path(__file__).parents[2]
+_CHECK = re.compile(r"^ +- '?(\S.*?) {2,}\S+ +(ok|skipped|failed)", re.MULTILINE)
 _TIMEOUT = 900  # seconds for a verb; on two cores that others use too, `up` has taken five minutes
 
 
@@ -127,10 +128,14 @@ class CommandLine:
             check=False,
         )
 
-    def smoke(self, cluster: str) -> None:
-        """The cluster does all that it should; the checks are the assertion."""
+    def smoke(self, cluster: str) -> dict[str, set[str]]:
+        """The cluster does all that it should; the checks are the assertion. What each said, of all nodes."""
         done = self.playbook("smoke", cluster)
         assert done.returncode == 0, done.stdout + done.stderr
+        said: dict[str, set[str]] = {}
+        for check, status in _CHECK.findall(done.stdout):
+            said.setdefault(check, set()).add(status)
+        return said
 
     def argv(self, *words: str) -> list[str]:
         return [*self.prefix, sys.executable, "-m", "ohmykube", *words]

@@ -3,6 +3,7 @@
 Other clusters may come and go on the same computer meanwhile; what carries their names is not counted.
 """
 
+import gzip
 import json
 import re
 import subprocess
@@ -72,6 +73,14 @@ def processes(folder: str) -> dict[str, str]:
             words = texts[0].replace(b"\0", b" ").decode(errors="replace").strip()
             found[f"{process.name}@{started}"] = words
     return found
+
+
+def has_module(name: str, *others: str) -> bool:
+    """Whether machines of this computer can have it: they share its kernel, and load no modules of their own."""
+    subprocess.run(["sh", "-c", f"modprobe --all {name} {' '.join(others)}"], capture_output=True, check=False)
+    config = Path("/proc/config.gz")
+    built_in = config.exists() and f"\nCONFIG_{name.upper()}=y".encode() in gzip.decompress(config.read_bytes())
+    return built_in or Path("/sys/module", name).exists()
 
 
 def _links() -> Iterator[str]:

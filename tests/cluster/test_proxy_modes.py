@@ -1,34 +1,24 @@
 """kube-proxy in the modes that are not the default, as it says itself which one it is in."""
 
-import gzip
 import json
-import subprocess
-from pathlib import Path
 
 import pytest
 
+from tests.cluster import computer
 from tests.cluster.clusters import Bundle, CommandLine
 
 pytestmark = pytest.mark.cluster
 
 NAME = "mode"
 NODE = f"{NAME}-control-plane-1"
+IPVS = ("ip_vs", "ip_vs_rr", "ip_vs_wrr", "ip_vs_sh", "xt_set")
 # On its port for metrics; a node need not have curl.
 _ASK = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:10249/proxyMode', timeout=9).read().decode())"
 
 
-def has_ipvs() -> bool:
-    """Whether machines of this computer can have it: they share its kernel, and load no modules of their own."""
-    load = "modprobe --all ip_vs ip_vs_rr ip_vs_wrr ip_vs_sh xt_set"
-    subprocess.run(["sh", "-c", load], capture_output=True, check=False)
-    config = Path("/proc/config.gz")
-    built_in = config.exists() and b"\nCONFIG_IP_VS=y" in gzip.decompress(config.read_bytes())
-    return built_in or Path("/sys/module/ip_vs").exists()
-
-
 @pytest.mark.parametrize("mode", ["iptables", "ipvs"])
 def test_a_cluster_works_in_this_mode(ohmykube: CommandLine, bundle: Bundle, machine_image: None, mode: str) -> None:
-    if mode == "ipvs" and not has_ipvs():
+    if mode == "ipvs" and not computer.has_module(*IPVS):
         pytest.skip("this computer's kernel has no IPVS: what is said of that is tested below")
     try:
         ohmykube.data(*_up(bundle, mode))
@@ -42,7 +32,7 @@ def test_a_cluster_works_in_this_mode(ohmykube: CommandLine, bundle: Bundle, mac
 def test_without_ipvs_in_the_kernel_the_node_is_refused(
     ohmykube: CommandLine, bundle: Bundle, machine_image: None
 ) -> None:
-    if has_ipvs():
+    if computer.has_module(*IPVS):
         pytest.skip("this computer's kernel has IPVS")
     try:
         done = ohmykube(*_up(bundle, "ipvs"), "-o", "json")

@@ -225,6 +225,10 @@ def test_a_wish_brings_what_it_requires_and_own_folders(tmp_path):
     assert found[1]["install"]["objects"] == [
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "hello", "namespace": "default"}}
     ]
+    third = {"name": "third", "files": {"addon.yml": "requires: [mine]", "c.yml": CONFIG.replace("hello", "third")}}
+    wished = [{"name": "mine", "path": str(tmp_path)}, third]
+    assert [each["name"] for each in sets.described(wished, charts, ["mine"])] == ["metrics-server", "mine"]
+    assert [each["name"] for each in sets.described(wished, charts)] == ["metrics-server", "mine", "third"]
     other = {"name": "other", "files": {"addon.yml": "", "b.yml": CONFIG.replace(", namespace: default", "")}}
     with pytest.raises(OhmykubeError, match="ConfigMap hello is part of the add-ons mine and other"):
         sets.described([{"name": "mine", "path": str(tmp_path)}, other], charts)

@@ -109,6 +109,16 @@ def test_what_fails_to_go_is_still_enabled(run, world):
     assert wish(world) == ["metrics-server"]
 
 
+def test_the_network_of_a_cluster_stays_with_it(run, world):
+    told(run("addon", "enable", "metrics-server", "-o", "json"))
+    stored = yaml.safe_load(world.folder.spec_file.read_text())
+    stored["spec"]["network"]["cni"] = "metrics-server"
+    world.folder.spec_file.write_text(yaml.safe_dump(stored))
+    error = problem(run("addon", "disable", "metrics-server", "-o", "json"))
+    assert (error["code"], error["message"]) == ("addon.required", "metrics-server is the cluster's pod network")
+    assert wish(world) == ["metrics-server"]
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [

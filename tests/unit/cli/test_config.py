@@ -275,7 +275,7 @@ def test_the_schema_takes_what_the_command_line_takes(run, file):
     assert check.is_valid({"spec": {"workers": [{"name": "a", "memory": 4}]}})
     for wrong in (
         {"spec": {"workerz": 1}},
-        {"spec": {"network": {"cni": "x"}}},
+        {"spec": {"network": {"proxyMode": "x"}}},
         {"spec": {"swap": "maybe"}},
         {"kind": "Pod"},
     ):

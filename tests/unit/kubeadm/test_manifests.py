@@ -108,6 +108,26 @@ def test_flannel_needs_no_service_where_it_knows_the_api_server():
     ]
 
 
+def test_policies_are_enforced_as_flannels_own_chart_does():
+    role = "---\nkind: ClusterRole\nrules: [{apiGroups: [''], resources: [pods], verbs: [get]}]\n"
+    volumes = FLANNEL.replace("      initContainers:", "      volumes: []\n      initContainers:")
+    options = {"pod_cidr": "10.9.0.0/16", "backend": "vxlan", "api_server": "dev.internal:6443"}
+    _, daemon, rights = yaml.safe_load_all(manifests.flannel(volumes + role, **options, policy_image="p:1"))
+    _, policies = daemon["spec"]["template"]["spec"]["containers"]
+    assert policies["image"] == "p:1"
+    assert [each["name"] for each in policies["env"]] == [
+        "MY_NODE_NAME",
+        "KUBERNETES_SERVICE_HOST",
+        "KUBERNETES_SERVICE_PORT",
+    ]
+    mounts = {each["name"] for each in policies["volumeMounts"]}
+    assert mounts == {each["name"] for each in daemon["spec"]["template"]["spec"]["volumes"]}
+    assert "networkpolicies" in [resource for rule in rights["rules"] for resource in rule["resources"]]
+    with pytest.raises(OhmykubeError) as caught:
+        manifests.flannel(FLANNEL, **options, policy_image="p:1")
+    assert caught.value.code == "manifest.unknown"
+
+
 def test_pods_of_a_node_come_after_its_network():
     """flannel configures the container runtime when it has a subnet, with upstream's own command."""
     _, daemon = yaml.safe_load_all(manifests.flannel(FLANNEL, pod_cidr="10.9.0.0/16", backend="vxlan"))

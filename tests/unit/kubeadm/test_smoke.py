@@ -44,6 +44,13 @@ def service(*addresses, own=("10.96.0.9",)):
     }
 
 
+def flannel(*containers):
+    return {
+        "kind": "DaemonSet",
+        "spec": {"template": {"spec": {"containers": [{"name": name} for name in containers]}}},
+    }
+
+
 PODS = [pod(app, node, f"10.244.0.{number}") for number, node in enumerate(NODES) for app in ("pod", "node")]
 PODS.insert(0, pod("web", "w1", "10.244.0.9"))
 
@@ -54,7 +61,7 @@ def node(tmp_path):
     made = Node(tmp_path)
     made.on("get", "nodes", say=items(*(machine(*each) for each in NODES.items())))
     made.on("get", "storageclasses", say=items(CLASS))
-    made.on("get", "daemonsets", say=items({"kind": "DaemonSet"}))
+    made.on("get", "daemonsets", say=items(flannel("kube-flannel")))
     made.on("get", "ipaddresspools.metallb.io", say="ipaddresspool/ohmykube\n")
     made.on("get", "pods,services", say=items(*PODS, service("10.0.0.200")))
     made.on("get", "pod/writer", say=json.dumps({"status": {"phase": "Succeeded"}}))
@@ -172,6 +179,13 @@ def test_policies_are_tried_last_where_something_enforces_them(node):
     denied, allowed = [call[-1].splitlines()[-1] for call in node.called("exec")][-2:]
     assert denied == "attempt 'network policy: deny' refuse 10.244.0.1:8080"
     assert allowed == "attempt 'network policy: allow' fetch 10.244.0.1:8080"
+    assert len(applied) == 2
+
+
+def test_flannel_may_have_somebody_beside_it_who_enforces_policies(node):
+    node.on("get", "daemonsets", say=items(flannel("kube-flannel", "kube-network-policies")))
+    applied = policies(node)
+    smoke(node).run()
     assert len(applied) == 2
 
 

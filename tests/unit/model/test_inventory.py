@@ -187,7 +187,13 @@ def test_the_shared_address_needs_its_image_and_one_control_plane_none(tmp_path)
         assert requirements.control_planes(spec) == count
         assert requirements.images(spec) == wanted_images
     hosts = [{"role": role} for role in ("control-plane", "worker", "control-plane")]
-    static = {"provider": "static", "hosts": hosts, "controlPlane": {"count": 1}}  # that count is nobody's
+    network = {"cni": "flannel"}
+    static = {
+        "provider": "static",
+        "network": network,
+        "hosts": hosts,
+        "controlPlane": {"count": 1},
+    }  # that count is nobody's
     assert requirements.control_planes(static) == 2
     assert requirements.images(static)
     assert not requirements.images({**static, "hosts": hosts[:2]})
@@ -211,6 +217,28 @@ def test_wireguard_is_the_kernels(cluster, tmp_path):
     assert made["node_kernel_modules"] == ["wireguard"]
     assert (made["cluster_cni"], made["kubeadm_proxy_mode"]) == ("cilium", "none")
     assert made["cilium_catalogues"] == ["/over.yml"]
+
+
+def test_flannel_enforces_policies_with_queues_of_the_kernels(cluster, tmp_path):
+    wish, seen = cluster.as_data(), state(cluster, tmp_path)
+    assert requirements.images(wish["spec"]) == []
+    for text in (True, "yes"):
+        wish["spec"]["vars"] = {"flannel_network_policy": text}
+        assert requirements.images(wish["spec"]) == [{"component": "kube_network_policies", "version": ""}]
+        made = cluster_inventory.build(wish, seen).variables
+        assert made["node_kernel_modules"] == ["nft_queue", "nfnetlink_queue"]
+    wish["spec"]["network"]["cni"] = "cilium"
+    assert requirements.images(wish["spec"]) == []
+
+
+def test_a_network_and_storage_of_ones_own_come_first(cluster, tmp_path):
+    wish, seen = cluster.as_data(), state(cluster, tmp_path)
+    wish["spec"]["addons"] = [{"name": name, "path": "", "files": {"a.yml": ""}} for name in ("mine", "net", "disks")]
+    assert "addon_first" not in cluster_inventory.build(wish, seen).variables
+    wish["spec"]["network"]["cni"], wish["spec"]["storage"]["csi"] = "net", "disks"
+    made = cluster_inventory.build(wish, seen).variables
+    assert (made["addon_first"], made["cluster_cni"], made["verify_nodes_ready"]) == (["net", "disks"], "net", True)
+    assert [item["component"] for item in requirements.manifests(wish["spec"])] == ["metallb"]
 
 
 def test_add_ons_are_told_where_there_are_any_or_were(cluster, tmp_path):

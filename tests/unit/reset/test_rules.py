@@ -132,6 +132,7 @@ nft add table ip kube-proxy
 nft add chain ip kube-proxy services
 nft add rule ip kube-proxy services counter
 nft add table ip6 kube-proxy
+nft add table inet kube-network-policies
 """
 FOREIGN = """
 iptables -A INPUT -p tcp --dport 22 -j ACCEPT
@@ -153,7 +154,7 @@ def test_in_the_kernel_only_ours_goes(own_network: None) -> None:
     rules = Rules(Host(), Nftables())
 
     assert "iptables-nft filter KUBE-FIREWALL" in rules.find()
-    assert "nftables ip6 kube-proxy" in rules.find()
+    assert {"nftables ip6 kube-proxy", "nftables inet kube-network-policies"} <= set(rules.find())
     rules.remove()
 
     assert rules.find() == []

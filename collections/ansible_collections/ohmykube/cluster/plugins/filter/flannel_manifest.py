@@ -27,6 +27,10 @@ options:
     description: Where flannel reaches the API server, host:port. Empty, at its service's address.
     type: str
     default: ""
+  policy_image:
+    description: Image of kube-network-policies, to enforce NetworkPolicies. Empty, nobody enforces them.
+    type: str
+    default: ""
 """
 
 EXAMPLES = r"""

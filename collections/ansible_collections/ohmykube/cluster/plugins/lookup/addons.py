@@ -27,6 +27,11 @@ options:
     default: []
     env:
       - name: OHMYKUBE_CATALOGUE
+  only:
+    description: Names of those that are meant, with all that they require. Empty, all are.
+    type: list
+    elements: str
+    default: []
   kubernetes:
     description: Version of Kubernetes that charts are rendered for; empty for the catalogue's default.
     type: str
@@ -77,6 +82,6 @@ class LookupModule(LookupBase):  # type: ignore[misc]
         try:
             catalogue = Catalogue.load(self.get_option("catalogues"))
             home, version = Path(self.get_option("home")), self.get_option("kubernetes")
-            return described(wishes, Charts.of_home(home, catalogue, version))
+            return described(wishes, Charts.of_home(home, catalogue, version), self.get_option("only"))
         except OhmykubeError as error:
             raise AnsibleLookupError(in_words(error)) from error

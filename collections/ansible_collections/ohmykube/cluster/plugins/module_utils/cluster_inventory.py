@@ -8,13 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.ohmykube.cluster.plugins.module_utils import rook
+from ansible_collections.ohmykube.cluster.plugins.module_utils import requirements, rook
 from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError
 from ansible_collections.ohmykube.cluster.plugins.module_utils.kubeadm_config.enforced import Node
 
 API_PORT = 6443
 MEMBERS = ("control_plane", "workers")  # groups that hold each node once
 # What kube-proxy in this mode needs of the kernel; types of sets and further schedulers are loaded when they are used.
+_QUEUES = ("nft_queue", "nfnetlink_queue")  # how kube-network-policies is asked about packets
 _IPVS = ("ip_vs", "ip_vs_rr", "ip_vs_wrr", "ip_vs_sh", "ip_set", "xt_set")
 _CEPH_MODULES = ("rbd", "ceph")  # what nodes need of it to have its volumes
 _LOCAL = ("localhost", "127.0.0.0/8", "::1", ".svc", ".cluster.local")
@@ -82,6 +83,7 @@ def _common(cluster: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, A
             *(_IPVS if proxy_mode(spec) == "ipvs" else ()),
             *(_CEPH_MODULES if _has_ceph(spec) else ()),
             *(("wireguard",) if _has_wireguard(spec) else ()),
+            *(_QUEUES if requirements.flannel_policies(spec) else ()),
         ],
         **{f"{role}_catalogues": state["catalogues"] for role in _FETCHING},
         "containerd_registries": spec["registries"],
@@ -100,7 +102,9 @@ def _addons(spec: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, Any]
     """Those that are wanted, and those that may be there and are not; none where there never were any."""
     wanted = spec.get("addons", [])  # clusters of older versions have none
     absent = sorted(set(state.get("addons", [])) - {addon["name"] for addon in wanted})
-    return {"addon_wanted": list(wanted), "addon_absent": absent} if wanted or absent else {}
+    own = requirements.of_its_own(spec)
+    first = {"addon_first": own} if own else {}
+    return {"addon_wanted": list(wanted), "addon_absent": absent, **first} if wanted or absent else {}
 
 
 def _of_families(pool: str, pod_cidr: str) -> str:

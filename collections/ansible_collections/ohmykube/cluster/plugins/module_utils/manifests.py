@@ -19,6 +19,12 @@ _PROBE_SECONDS = 1  # how often a starting add-on is asked whether it is ready; 
 _STARTUP_SECONDS = 60  # until an add-on that has not started is started anew
 _HOST_ADDRESS = {"name": "HOST_ADDRESS", "valueFrom": {"fieldRef": {"fieldPath": "status.hostIP"}}}
 _SUBNET = "/run/flannel/subnet.env"
+# Of whoever enforces NetworkPolicies; flannel itself may look at pods, nodes and namespaces.
+_POLICY_RULES = [
+    {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get", "list", "watch"]},
+    {"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "watch"]},
+    {"apiGroups": ["networking.k8s.io"], "resources": ["networkpolicies"], "verbs": ["list", "watch"]},
+]
 
 
 def plain(value: Any) -> Any:
@@ -35,11 +41,12 @@ def without_tags(make: Callable[..., str]) -> Callable[..., str]:
     return made
 
 
-def flannel(text: str, *, pod_cidr: str, backend: str, api_server: str = "") -> str:
+def flannel(text: str, *, pod_cidr: str, backend: str, api_server: str = "", policy_image: str = "") -> str:
     """flannel for a pod network, over the interface that has the kubelet's address.
 
     pod_cidr: of IPv4, or of IPv4 and IPv6 with a comma between.
     api_server: host:port; empty: the service's address, which kube-proxy must have prepared.
+    policy_image: kube-network-policies', which enforces NetworkPolicies beside it; empty: nobody does.
     """
     host, _, port = api_server.rpartition(":")
     direct = [{"name": "KUBERNETES_SERVICE_HOST", "value": host}, {"name": "KUBERNETES_SERVICE_PORT", "value": port}]
@@ -58,8 +65,36 @@ def flannel(text: str, *, pod_cidr: str, backend: str, api_server: str = "") -> 
             (main,) = pod["containers"]
             main.setdefault("env", []).extend([_HOST_ADDRESS, *(direct if host else [])])
             main["args"].append("--iface=$(HOST_ADDRESS)")
+            if policy_image:
+                _enforce_policies(pod, policy_image, main["env"])
+        elif item["kind"] == "ClusterRole" and policy_image:
+            item["rules"] += _POLICY_RULES
 
-    return _changed(text, change, kinds=("ConfigMap", "DaemonSet"))
+    return _changed(text, change, kinds=("ConfigMap", "DaemonSet", *(["ClusterRole"] if policy_image else [])))
+
+
+def _enforce_policies(pod: Manifest, image: str, environment: list[Manifest]) -> None:
+    """What flannel's own chart adds with `netpol.enabled`, with the way to the API server that flannel has.
+
+    The folders are those of kube-network-policies' own manifest: containerd tells of a pod's address there before the
+    API server does, so that no pod is open while it is new.
+    """
+    node = {"name": "MY_NODE_NAME", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}
+    folders = {"nri-plugin": "/var/run/nri", "netns": "/var/run/netns"}
+    container = {
+        "name": "kube-network-policies",
+        "image": image,
+        "command": ["/bin/netpol", "--hostname-override=$(MY_NODE_NAME)", "--v=2"],
+        "env": [node, *(each for each in environment if each["name"].startswith("KUBERNETES_"))],
+        "volumeMounts": [
+            {"name": "nri-plugin", "mountPath": folders["nri-plugin"]},
+            {"name": "netns", "mountPath": folders["netns"], "mountPropagation": "HostToContainer"},
+        ],
+        "resources": {"requests": {"cpu": "100m", "memory": "50Mi"}},
+        "securityContext": {"privileged": True, "capabilities": {"add": ["NET_ADMIN"]}},
+    }
+    pod["containers"].append(container)
+    pod["volumes"] += [{"name": name, "hostPath": {"path": path}} for name, path in folders.items()]
 
 
 def local_path(text: str, *, default_class: bool, helper_image: str, path: str) -> str:

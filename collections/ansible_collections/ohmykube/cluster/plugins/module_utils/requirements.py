@@ -14,6 +14,9 @@ _NODE = {
     "cni_plugins": "containerd_cni_plugins_version",
     "crictl": "containerd_crictl_version",
 }
+# Pod networks and storage that are built in; any other is one of the cluster's add-ons, by its name.
+CNI = ("flannel", "cilium", "none")
+CSI = ("local-path", "rook-ceph", "none")
 _ROOK = ("rook_crds", "rook_common", "rook_csi_operator", "rook_operator")
 _KUBERNETES = ("kubeadm", "kubelet", "kubectl")
 
@@ -47,7 +50,20 @@ def manifests(spec: Mapping[str, Any]) -> list[dict[str, str]]:
 
 def images(spec: Mapping[str, Any]) -> list[dict[str, str]]:
     """What is nothing but images, as {component, version}."""
-    return [{"component": "kube_vip", "version": ""}] if control_planes(spec) > 1 else []
+    wanted = {"kube_vip": control_planes(spec) > 1, "kube_network_policies": flannel_policies(spec)}
+    return [{"component": name, "version": ""} for name, used in wanted.items() if used]
+
+
+def of_its_own(spec: Mapping[str, Any]) -> list[str]:
+    """The add-ons that are the cluster's pod network and its storage, which others need."""
+    chosen = ((spec["network"]["cni"], CNI), (spec["storage"]["csi"], CSI))
+    return [name for name, built_in in chosen if name not in built_in]
+
+
+def flannel_policies(spec: Mapping[str, Any]) -> bool:
+    """Whether NetworkPolicies are enforced beside flannel, which alone knows none."""
+    wanted = spec.get("vars", {}).get("flannel_network_policy", False)
+    return spec["network"]["cni"] == "flannel" and str(wanted).lower() in ("true", "yes", "on", "1")
 
 
 def control_planes(spec: Mapping[str, Any]) -> int:

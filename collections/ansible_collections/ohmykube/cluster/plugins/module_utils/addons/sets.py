@@ -59,13 +59,15 @@ def artifact(addon: Addon, charts: Charts, arch: str = "any") -> Artifact:
     return replace(found, images=tuple(dict.fromkeys([*(rendered or found.images), *known])))
 
 
-def described(wishes: Iterable[Wish], charts: Charts) -> list[dict[str, Any]]:
+def described(wishes: Iterable[Wish], charts: Charts, only: Iterable[str] = ()) -> list[dict[str, Any]]:
     """Of each, `install`, which the module kube_addons takes, and what it needs of the cache: `fetch` and `images`.
 
     charts: the cache, and what renders charts. What it does not have is to be fetched before this is asked again.
+    only: names of those that are meant, with all that they require; without any all are.
     """
     found, belonging = [], {}
-    for addon in members(wishes):
+    known = {addon.name: addon for addon in members(wishes)}
+    for addon in [known[name] for name in closure(only or known, known)]:
         source = artifact(addon, charts)
         items = _objects(addon, charts)
         belonging[addon.name] = [*items, *references(addon.secrets)]

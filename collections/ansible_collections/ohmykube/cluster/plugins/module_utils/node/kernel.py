@@ -21,11 +21,14 @@ _OPTIONS = {
     "overlay": "OVERLAY_FS",
     "br_netfilter": "BRIDGE_NETFILTER",
     "xt_set": "NETFILTER_XT_SET",
+    "nfnetlink_queue": "NETFILTER_NETLINK_QUEUE",
     "rbd": "BLK_DEV_RBD",
     "ceph": "CEPH_FS",
 }
 # What appears with a feature, be it built in, loaded, or loaded by the host of a container.
 _EVIDENCE = {"br_netfilter": "/proc/sys/net/bridge", "nf_conntrack": "/proc/sys/net/netfilter/nf_conntrack_max"}
+# What does without a feature.
+_INSTEAD = {"ip_vs": "set spec.network.proxyMode to nftables", "nft_queue": "leave flannel_network_policy out"}
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ def plan(host: Host, extra: Sequence[str] = ()) -> KernelPlan:
         else:
             missing.append(name)
     if missing:
-        instead = "; or set spec.network.proxyMode to nftables" if "ip_vs" in missing else ""
+        instead = "".join(f"; or {way}" for name, way in _INSTEAD.items() if name in missing)
         raise OhmykubeError(
             "node.kernel_feature",
             f"kernel {host.release} has neither built in nor as a module: {', '.join(missing)}",

@@ -23,7 +23,14 @@ _SHARED = "CNI-"
 _PORTS, _DISPATCH = "CNI-HOSTPORT-", "CNI-HOSTPORT-DNAT"
 _NETWORK = re.compile(r'name: \\"(?P<name>[^"\\]+)\\"')
 _FLANNEL = "cbr0"
-_TABLES = ("kube-proxy", "flannel-ipv4", "flannel-ipv6", "cni_hostport", "cni_plugins_masquerade")
+_TABLES = (
+    "kube-proxy",
+    "flannel-ipv4",
+    "flannel-ipv6",
+    "cni_hostport",
+    "cni_plugins_masquerade",
+    "kube-network-policies",
+)
 # Both kinds of iptables may be in use at once: pods bring programs of their own.
 _TOOLS = ("iptables-nft", "iptables-legacy", "ip6tables-nft", "ip6tables-legacy")
 _OF_IPTABLES = {(family, table) for family in ("ip", "ip6") for table in ("filter", "nat", "mangle", "raw", "security")}

@@ -151,7 +151,10 @@ class Smoke:
         return any(item["metadata"].get("annotations", {}).get(_DEFAULT_CLASS) == "true" for item in classes)
 
     def _has_policies(self) -> bool:
-        return not self._kubectl.items("daemonsets", "--namespace=kube-flannel")
+        """flannel alone enforces none."""
+        found = self._kubectl.items("daemonsets", "--namespace=kube-flannel")
+        containers = [each["name"] for item in found for each in item["spec"]["template"]["spec"]["containers"]]
+        return not found or "kube-network-policies" in containers
 
     def _has_addresses(self) -> bool:
         """A cluster without MetalLB does not know the kind."""
