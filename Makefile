@@ -42,8 +42,8 @@ ansible-lint: $(VENV)/installed-dev
 sanity: $(VENV)/installed-dev
 	@.ci/stage $@ python tests/sanity.py
 
-# One run over everything, so that its closing line is the verdict. Two workers make clusters, which wait more than
-# they work, and the third does all else; none begins with what is short (tests/conftest.py).
+# One run over everything, so that its closing line is the verdict. More workers than cores, for clusters wait much; what
+# takes long begins first (tests/conftest.py).
 pytest: $(VENV)/installed-dev
 	pytest --numprocesses 3 --dist loadscope --no-loadscope-reorder $(COVERAGE) $(ARGS)
 

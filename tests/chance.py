@@ -1,7 +1,7 @@
 """Random tests that can be repeated: how many samples, of what, and from which seed.
 
     OHMYKUBE_TEST_KILLS=50 OHMYKUBE_TEST_FLIPS=200 OHMYKUBE_TEST_CASES=2000 OHMYKUBE_TEST_SEED=1234 pytest …
-    OHMYKUBE_TEST_EVERY=1 pytest …  # where a test takes one of several cases, each of which takes long
+    OHMYKUBE_TEST_EVERY=1 pytest …  # where a test takes some of what there is, which takes long
 
 Without these a run takes a few samples, from a seed of its own, which pytest shows when a test fails.
 """
@@ -16,6 +16,7 @@ Case = TypeVar("Case")
 KILLS = int(os.environ.get("OHMYKUBE_TEST_KILLS") or 3)  # by test
 FLIPS = int(os.environ.get("OHMYKUBE_TEST_FLIPS") or 12)  # by test
 CASES = int(os.environ.get("OHMYKUBE_TEST_CASES") or 300)  # of a property, by test
+EVERY = bool(os.environ.get("OHMYKUBE_TEST_EVERY"))
 _SEED = int(os.environ.get("OHMYKUBE_TEST_SEED") or random.SystemRandom().randrange(10**6))
 
 
@@ -27,4 +28,4 @@ def chance(what: str) -> random.Random:
 
 def some(what: str, cases: Sequence[Case]) -> Sequence[Case]:
     """One of them, or all where every case is asked for."""
-    return cases if os.environ.get("OHMYKUBE_TEST_EVERY") else [chance(what).choice(cases)]
+    return cases if EVERY else [chance(what).choice(cases)]

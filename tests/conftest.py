@@ -11,6 +11,7 @@ from xdist.scheduler.loadscope import LoadScopeScheduling
 
 BUNDLE = Path(os.environ.get("OHMYKUBE_TEST_BUNDLE", "~/.cache/ohmykube/test-bundle")).expanduser()
 
+# How soon faults end, and what has failed is well again, is measured: one at a time.
 _FAILING = {"test_chaos", "test_control_planes", "test_doctor", "test_faults", "test_kills", "test_lifecycle"}
 _seconds: Counter[str] = Counter()
 
@@ -30,19 +31,16 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
 
 
 class _Workers(LoadScopeScheduling):
-    """Which tests go to one worker: those of a file, all of bare machines, and clusters in two halves."""
+    """Which tests go to one worker: those of a file, all of bare machines, and all in which something fails."""
 
     def _split_scope(self, nodeid: str) -> str:
-        """Clusters take so long that everything else is done beside them, and wait so much that two go side by side.
-
-        Of those whose failures and recoveries have time limits there is one at a time.
-        """
+        """Clusters wait so much that several go side by side; but failures and recoveries have time limits."""
         area = Path(nodeid.partition("::")[0])
         if "unit" in area.parts:
             return str(area)
         if area.stem in _FAILING:
             return "failing clusters"
-        return "clusters" if "cluster" in area.parts else "bare machines"
+        return str(area) if "cluster" in area.parts else "bare machines"
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
