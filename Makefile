@@ -42,10 +42,9 @@ ansible-lint: $(VENV)/installed-dev
 sanity: $(VENV)/installed-dev
 	@.ci/stage $@ python tests/sanity.py
 
-# One run over everything, so that its closing line is the verdict. More workers than cores, for clusters wait much; what
-# takes long begins first (tests/conftest.py).
+# One run over everything, so that its closing line is the verdict. Who works on what, tests/conftest.py says.
 pytest: $(VENV)/installed-dev
-	pytest --numprocesses 3 --dist loadscope --no-loadscope-reorder $(COVERAGE) $(ARGS)
+	pytest --numprocesses auto --dist loadscope --no-loadscope-reorder $(COVERAGE) $(ARGS)
 
 docs: $(VENV)/installed-dev
 	NO_MKDOCS_2_WARNING=1 mkdocs build

@@ -11,13 +11,14 @@ from xdist.scheduler.loadscope import LoadScopeScheduling
 
 BUNDLE = Path(os.environ.get("OHMYKUBE_TEST_BUNDLE", "~/.cache/ohmykube/test-bundle")).expanduser()
 
-# How soon faults end, and what has failed is well again, is measured: one at a time.
+# How soon faults end, and what has failed is well again, is measured: one at a time, and beside what is light.
 _FAILING = {"test_chaos", "test_control_planes", "test_doctor", "test_faults", "test_kills", "test_lifecycle"}
 _seconds: Counter[str] = Counter()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what this computer cannot run."""
+    """Skip what this computer cannot run, and begin with what takes long."""
+    items.sort(key=lambda item: _turn(item.nodeid)[0])
     for item in items:
         needs = {mark.name for mark in item.iter_markers()} & {"hosts", "cluster"}
         if needs and (os.geteuid() != 0 or not shutil.which("systemd-nspawn")):
@@ -34,13 +35,17 @@ class _Workers(LoadScopeScheduling):
     """Which tests go to one worker: those of a file, all of bare machines, and all in which something fails."""
 
     def _split_scope(self, nodeid: str) -> str:
-        """Clusters wait so much that several go side by side; but failures and recoveries have time limits."""
-        area = Path(nodeid.partition("::")[0])
-        if "unit" in area.parts:
-            return str(area)
-        if area.stem in _FAILING:
-            return "failing clusters"
-        return str(area) if "cluster" in area.parts else "bare machines"
+        return _turn(nodeid)[1]
+
+
+def _turn(nodeid: str) -> tuple[int, str]:
+    """When a test's turn comes, and with which others it goes to one worker: many short ones fill the end."""
+    area = Path(nodeid.partition("::")[0])
+    if "unit" in area.parts:
+        return 3, str(area)
+    if area.stem in _FAILING:
+        return 0, "failing clusters"
+    return (2, str(area)) if "cluster" in area.parts else (1, "bare machines")
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -18,7 +18,7 @@ _FORWARD = "/proc/sys/net/ipv4/ip_forward"
 _SHARED = ("forwarding", "omk_forwarding")  # while another cluster needs it, it stays
 _GROUPS = ("control-plane", "worker", "small", "big")
 _FOLDERS = ("/run/netns", "/run/systemd/nspawn", "/run/systemd/machines", "/var/lib/machines", "/dev/shm")
-_OF_TESTS = re.compile("ohmykube-test-")  # those of units, which run at the same time
+_OF_TESTS = re.compile("ohmykube-test-")  # those of other tests, which run at the same time
 
 Look = Mapping[str, frozenset[str]]
 
@@ -37,7 +37,7 @@ def left(before: Look, *clusters: Path) -> list[str]:
 
     def foreign(line: str) -> bool:
         found = set(_NAME.findall(line))
-        return bool(found) and not found & own
+        return bool(_OF_TESTS.search(line) or found) and not found & own
 
     crowded = any(foreign(line) for seen in (before, after) for line in seen["firewall"])
     found = []
@@ -123,7 +123,7 @@ def _cgroups() -> Iterator[str]:
 
 def _folders() -> Iterator[str]:
     for folder in _FOLDERS:
-        yield from (str(path) for path in Path(folder).rglob("*") if not any(map(_OF_TESTS.match, path.parts)))
+        yield from map(str, Path(folder).rglob("*"))
 
 
 def _out(*argv: str) -> str:

@@ -45,7 +45,8 @@ class Many:
         return subprocess.run([*argv, "get", "nodes"], capture_output=True, timeout=30, check=False).returncode == 0
 
     def planes(self) -> set[str]:
-        """The control planes, all of which are ready."""
+        """The control planes, all of which are ready; a busy computer's may miss a heartbeat."""
+        _soon(lambda: self("status")["ready"], _AGAIN)
         status = [node for node in self("status")["nodes"] if node["role"] == "control-plane"]
         assert all(node["node"] == "Ready" and node["machine"] == "running" for node in status), status
         return {node["name"].removeprefix(f"{NAME}-") for node in status}

@@ -12,7 +12,7 @@ from tests.cluster.clusters import Bundle, CommandLine
 
 pytestmark = pytest.mark.cluster
 
-NAME, NAMESPACE = "cut", "omk-cut"
+NAME, NAMESPACE = "cut", "ohmykube-test-cut"
 
 
 @pytest.fixture
