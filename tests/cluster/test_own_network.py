@@ -41,6 +41,7 @@ def test_add_ons_are_the_network_and_the_storage(ohmykube: CommandLine, bundle: 
     for name, manifest in {"mynet": "kube-flannel.yml", "mydisks": "local-path-storage.yaml"}.items():
         (tmp_path / name).mkdir()
         shutil.copy(bundle.folder / "manifests" / manifest, tmp_path / name)
+    (tmp_path / "mynet/addon.yml").write_text("description: a network of one's own\n")
     (tmp_path / "mydisks/addon.yml").write_text(MYDISKS)
     (tmp_path / "dev.yaml").write_text(HEAD + OWN)
     up = ("up", "--file", str(tmp_path / "dev.yaml"), *bundle.flags)
