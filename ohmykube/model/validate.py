@@ -137,7 +137,7 @@ def _chosen(cluster: Cluster) -> Iterator[Problem]:
 
 def _no_proxy(cluster: Cluster) -> Iterator[Problem]:
     network = cluster.spec.network
-    if network.proxy_mode == "none" and network.cni != "cilium":
+    if network.proxy_mode == "none" and network.cni in ("flannel", "none"):  # an add-on may do it, too
         words = f"without kube-proxy services need a pod network that makes them, and cni is {network.cni}"
         yield Problem(("spec", "network", "proxyMode"), words, "set cni to cilium, or proxyMode to nftables")
 

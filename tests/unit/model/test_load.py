@@ -99,6 +99,7 @@ def test_all_problems_at_once_each_with_its_line_and_a_suggestion():
         ("spec: {network: {podCIDR: 10.244.0.0}}", "overlaps|too small|no network"),
         ("spec: {network: {cni: none}}", "cannot start without a pod network"),
         ("spec: {network: {cni: flanell}}", "'flanell' is no pod network, and none of spec.addons.*mean 'flannel'"),
+        ("spec: {network: {proxyMode: none, cni: x}}", "'x' is no pod network"),
         ("spec: {network: {cni: x}, addons: [y]}", "known: cilium, flannel, none, y"),
         ("spec: {storage: {csi: local-pth}}", "'local-pth' is no storage.*mean 'local-path'"),
         ("spec: {network: {addressPool: '10.0.0.1-10.0.0.9,fd00::9-fd00::1'}}", "ends before it begins"),
