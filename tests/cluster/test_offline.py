@@ -12,18 +12,23 @@ from tests.cluster.clusters import Bundle, CommandLine
 
 pytestmark = pytest.mark.cluster
 
-NAME, NAMESPACE = "cut", "ohmykube-test-cut"
+NAME = "cut"
 
 
 @pytest.fixture
 def inside() -> Iterator[Sequence[str]]:
-    """A command's beginning that lets it run in a network namespace that has loopback alone."""
-    subprocess.run(["ip", "netns", "add", NAMESPACE], check=True, timeout=30)
-    try:
-        subprocess.run(["ip", "-n", NAMESPACE, "link", "set", "lo", "up"], check=True, timeout=30)
-        yield ["nsenter", f"--net=/run/netns/{NAMESPACE}"]
-    finally:
-        subprocess.run(["ip", "netns", "delete", NAMESPACE], check=True, timeout=30)
+    """A command's beginning that lets it run in a network namespace that has loopback alone.
+
+    A process holds it: `ip netns` would leave a mount, which others that run meanwhile would find.
+    """
+    argv = ["unshare", "--net", "sh", "-c", "ip link set lo up && echo up && exec sleep infinity"]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as holder:
+        try:
+            assert holder.stdout is not None
+            assert holder.stdout.readline() == "up\n"
+            yield ["nsenter", f"--net=/proc/{holder.pid}/ns/net"]
+        finally:
+            holder.kill()
 
 
 def test_a_cluster_is_made_with_the_network_cut(
