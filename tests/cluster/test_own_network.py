@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.chance import some
 from tests.cluster import computer
 from tests.cluster.clusters import Bundle, CommandLine
 
@@ -36,7 +37,14 @@ patches:
 """
 
 
-def test_add_ons_are_the_network_and_the_storage(ohmykube: CommandLine, bundle: Bundle, tmp_path: Path) -> None:
+def test_a_network_other_than_flannel_alone(ohmykube: CommandLine, bundle: Bundle, tmp_path: Path) -> None:
+    for another in some("a network", (_add_ons_are_the_network_and_the_storage, _policies_count_beside_flannel)):
+        folder = tmp_path / another.__name__
+        folder.mkdir()
+        another(ohmykube, bundle, folder)
+
+
+def _add_ons_are_the_network_and_the_storage(ohmykube: CommandLine, bundle: Bundle, tmp_path: Path) -> None:
     before = computer.look()
     for name, manifest in {"mynet": "kube-flannel.yml", "mydisks": "local-path-storage.yaml"}.items():
         (tmp_path / name).mkdir()
@@ -61,20 +69,7 @@ def test_add_ons_are_the_network_and_the_storage(ohmykube: CommandLine, bundle: 
     assert computer.left(before, ohmykube.cluster(NAME)) == []
 
 
-@pytest.mark.skipif(computer.has_module("nft_queue"), reason="this computer's kernel has nft_queue")
-def test_policies_want_a_kernel_that_has_queues(ohmykube: CommandLine, bundle: Bundle, tmp_path: Path) -> None:
-    (tmp_path / "dev.yaml").write_text(HEAD + "  vars: {flannel_network_policy: true}\n")
-    try:
-        done = ohmykube("up", "--file", str(tmp_path / "dev.yaml"), *bundle.flags, "-o", "json")
-        errors = json.loads(done.stdout)["errors"]
-        assert {error["code"] for error in errors} == {"node.kernel_feature"}
-        assert "as a module: nft_queue" in errors[0]["message"]
-        assert errors[0]["hint"].endswith("or leave flannel_network_policy out")
-    finally:
-        ohmykube.text("down", "--force", "--name", NAME)
-
-
-def test_policies_count_beside_flannel(ohmykube: CommandLine, bundle: Bundle, tmp_path: Path) -> None:
+def _policies_count_beside_flannel(ohmykube: CommandLine, bundle: Bundle, tmp_path: Path) -> None:
     """The bundle's image asks for no `queue` of nftables, which not every kernel has, so nor are nodes asked for it."""
     if POLICIES not in {image["reference"] for image in ohmykube.data("image", "list")}:
         pytest.skip(f"no {POLICIES} in the bundle")
@@ -90,5 +85,18 @@ def test_policies_count_beside_flannel(ohmykube: CommandLine, bundle: Bundle, tm
         (tmp_path / "dev.yaml").write_text(HEAD + "  vars: {node_kernel_modules: []}\n")
         assert ohmykube.data(*up)["changed"]
         assert ohmykube.smoke(NAME)["network policy"] == {"skipped"}
+    finally:
+        ohmykube.text("down", "--force", "--name", NAME)
+
+
+@pytest.mark.skipif(computer.has_module("nft_queue"), reason="this computer's kernel has nft_queue")
+def test_policies_want_a_kernel_that_has_queues(ohmykube: CommandLine, bundle: Bundle, tmp_path: Path) -> None:
+    (tmp_path / "dev.yaml").write_text(HEAD + "  vars: {flannel_network_policy: true}\n")
+    try:
+        done = ohmykube("up", "--file", str(tmp_path / "dev.yaml"), *bundle.flags, "-o", "json")
+        errors = json.loads(done.stdout)["errors"]
+        assert {error["code"] for error in errors} == {"node.kernel_feature"}
+        assert "as a module: nft_queue" in errors[0]["message"]
+        assert errors[0]["hint"].endswith("or leave flannel_network_policy out")
     finally:
         ohmykube.text("down", "--force", "--name", NAME)
