@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ohmykube.artifacts import CachedArtifacts
-from ohmykube.model import load
+from ohmykube.model import document, load
 from ohmykube.model.spec import Cluster
 from ohmykube.providers.base import ProviderContext
 from ohmykube.providers.nspawn import NspawnProvider
@@ -72,7 +72,8 @@ class Clusters:
         provider.cleanup()
 
     def wish(self, workers: int) -> Cluster:
-        defaults = {("spec", "provider"): "nspawn", ("spec", "kubernetesVersion"): self.version}
+        spec = {"provider": "nspawn", "kubernetesVersion": self.version}
+        defaults: dict[document.Path, Any] = {("spec", key): value for key, value in spec.items()}
         given = (load.Given((*load.WORKERS, "count"), workers, "--workers"),)
         return load.build(self.name, document=None, given=given, defaults=defaults, supported_versions=(self.version,))
 
