@@ -50,7 +50,7 @@ class Container:
 
     def leader(self) -> int:
         """The systemd-nspawn process, or 0: a process of our cgroups with our name in its command line."""
-        for pid in cgroups.processes(self._groups()):
+        for pid in cgroups.members(self._groups()):
             argv = _words(pid)
             if argv and Path(argv[0]).name == "systemd-nspawn" and f"--machine={self.id}" in argv:
                 return pid

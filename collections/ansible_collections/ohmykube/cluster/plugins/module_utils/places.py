@@ -13,6 +13,7 @@ from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import Ohm
 
 Path = tuple[str | int, ...]
 
+_FAST = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAG = "tag:yaml.org,2002:"
 _COLLECTIONS = (f"{_TAG}map", f"{_TAG}seq")
 _SCALARS = tuple(_TAG + name for name in ("str", "int", "float", "bool", "null"))
@@ -33,13 +34,21 @@ def read(text: str, source: str, hint: str = "") -> list[Placed]:
     place = f"{source}:1"
     try:
         reader = _Reader(source)
-        return [reader.document(node) for node in yaml.compose_all(text, Loader=yaml.SafeLoader)]
+        return [reader.document(node) for node in _composed(text)]
     except yaml.YAMLError as error:
         words = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
         place = f"{source}:{_line(error, text)}"
     except RecursionError:
         words = "it is nested too deeply"
     raise OhmykubeError("file.syntax", f"{place}: {words}", hint=hint, context={"place": place}, exit_code=2)
+
+
+def _composed(text: str) -> list[yaml.Node]:
+    """A text that is wrong is read once more, by the slower reader whose words and places are the better ones."""
+    try:
+        return list(yaml.compose_all(text, Loader=_FAST))
+    except yaml.YAMLError:
+        return list(yaml.compose_all(text, Loader=yaml.SafeLoader))
 
 
 def _line(error: yaml.YAMLError, text: str) -> int:
