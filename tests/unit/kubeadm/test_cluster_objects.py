@@ -1,6 +1,7 @@
 """What is asked of, and applied to, the API: readiness, marks of nodes, manifests."""
 
 import json
+from pathlib import Path
 
 import pytest
 from ansible_collections.ohmykube.cluster.plugins.module_utils import applying, readiness
@@ -104,6 +105,28 @@ def test_applying_knows_what_changed(node):
     node.on("apply", say=Completed(1, "", "forbidden"))
     with pytest.raises(OhmykubeError, match="forbidden"):
         applying.apply(Kubectl(node.host), "text", timeout=1, dry_run=False)
+
+
+@pytest.mark.parametrize(
+    ("known", "together"),
+    [
+        ("", ["kinds\n---\nobjects"]),
+        (Completed(1, "", 'no matches for kind "IPAddressPool"'), ["kinds", "objects"]),
+    ],
+)
+def test_what_brings_the_kinds_of_the_next_comes_before_it(node, known, together):
+    texts = []
+
+    def take(call):
+        (path,) = [word.partition("=")[2] for word in call if word.startswith("--filename=")]
+        texts.append(Path(path).read_text())
+        return json.dumps(applied(f"map-{len(texts)}", "1"))
+
+    node.on("get", "--output=name", say=known)
+    node.on("apply", say=take)
+    changes = applying.apply_in_order(Kubectl(node.host), ["kinds", "objects"], timeout=1, dry_run=False)
+    assert texts == together
+    assert changes == [f"ConfigMap/n/map-{number}" for number, _ in enumerate(together, 1)]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
-from ansible_collections.ohmykube.cluster.plugins.plugin_utils.on_node import ActionModule
+from ansible_collections.ohmykube.cluster.plugins.modules import kubeadm_init
+from ansible_collections.ohmykube.cluster.plugins.plugin_utils import on_node
 
-__all__ = ["ActionModule"]
+
+class ActionModule(on_node.ActionModule):
+    module = kubeadm_init

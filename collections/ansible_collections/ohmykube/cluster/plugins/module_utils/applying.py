@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError
@@ -29,6 +29,24 @@ def apply(kubectl: Kubectl, text: str, *, timeout: float, dry_run: bool, validat
     return with_file(
         text, lambda path: patiently(lambda: _apply(kubectl, path, validate, dry_run=False), timeout=timeout)
     )
+
+
+def apply_in_order(
+    kubectl: Kubectl, texts: Sequence[str], *, timeout: float, dry_run: bool, validate: bool = True
+) -> list[str]:
+    """As `apply`: one text after another where one may bring what the next is of, else all of them at once."""
+    whole = "\n---\n".join(texts)
+    if len(texts) > 1 and not dry_run and not with_file(whole, lambda path: _kinds_are_known(kubectl, path)):
+        return [
+            change
+            for text in texts
+            for change in apply(kubectl, text, timeout=timeout, dry_run=dry_run, validate=validate)
+        ]
+    return apply(kubectl, whole, timeout=timeout, dry_run=dry_run, validate=validate)
+
+
+def _kinds_are_known(kubectl: Kubectl, path: str) -> bool:
+    return kubectl.run("get", f"--filename={path}", "--ignore-not-found", "--output=name", timeout=60).code == 0
 
 
 def _predict(kubectl: Kubectl, path: str, validate: bool) -> list[str]:

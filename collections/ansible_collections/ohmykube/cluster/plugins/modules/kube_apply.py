@@ -16,7 +16,10 @@ author:
   - ohmykube contributors (@ohmykube)
 options:
   manifests:
-    description: YAML texts, each of one or more documents.
+    description:
+      - YAML texts, each of one or more documents.
+      - They are applied one after another while the API does not know every kind, for one may bring the kinds of the
+        next; all at once else.
     type: list
     elements: str
     required: true
@@ -78,9 +81,12 @@ ARGUMENTS = {
 def run(options: dict[str, Any], host: Host, *, check_mode: bool) -> dict[str, Any]:
     if not options["manifests"]:
         return {"changed": False, "changes": []}
-    text = "\n---\n".join(options["manifests"])
-    changes = applying.apply(
-        Kubectl(host), text, timeout=options["timeout"], dry_run=check_mode, validate=options["validate"]
+    changes = applying.apply_in_order(
+        Kubectl(host),
+        options["manifests"],
+        timeout=options["timeout"],
+        dry_run=check_mode,
+        validate=options["validate"],
     )
     after = "".join(f"{change}\n" for change in changes)
     return {"changed": bool(changes), "changes": changes, "diff": {"before": "", "after": after}}
