@@ -4,9 +4,6 @@
 
 from __future__ import annotations
 
-from ansible_collections.ohmykube.cluster.plugins.modules import kube_addons_info
-from ansible_collections.ohmykube.cluster.plugins.plugin_utils import on_node
+from ansible_collections.ohmykube.cluster.plugins.plugin_utils.on_node import ActionModule
 
-
-class ActionModule(on_node.ActionModule):
-    module = kube_addons_info
+__all__ = ["ActionModule"]

@@ -4,9 +4,6 @@
 
 from __future__ import annotations
 
-from ansible_collections.ohmykube.cluster.plugins.modules import kubelet_identity
-from ansible_collections.ohmykube.cluster.plugins.plugin_utils import on_node
+from ansible_collections.ohmykube.cluster.plugins.plugin_utils.on_node import ActionModule
 
-
-class ActionModule(on_node.ActionModule):
-    module = kubelet_identity
+__all__ = ["ActionModule"]

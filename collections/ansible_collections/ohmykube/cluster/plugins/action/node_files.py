@@ -7,13 +7,10 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.ohmykube.cluster.plugins.module_utils.customize.sources import read
-from ansible_collections.ohmykube.cluster.plugins.modules import node_files
 from ansible_collections.ohmykube.cluster.plugins.plugin_utils import on_node
 
 
 class ActionModule(on_node.ActionModule):
-    module = node_files
-
     def completed(self, options: dict[str, Any]) -> dict[str, Any]:
         files = [
             {**file, "source": file["source"] and read(self.found(file["source"])).as_data()}

@@ -7,13 +7,10 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.ohmykube.cluster.plugins.module_utils.customize.sources import read_script
-from ansible_collections.ohmykube.cluster.plugins.modules import node_hooks
 from ansible_collections.ohmykube.cluster.plugins.plugin_utils import on_node
 
 
 class ActionModule(on_node.ActionModule):
-    module = node_hooks
-
     def completed(self, options: dict[str, Any]) -> dict[str, Any]:
         hooks = [
             {**hook, "script": read_script(self.found(hook["file"])) if hook["file"] else hook["script"]}

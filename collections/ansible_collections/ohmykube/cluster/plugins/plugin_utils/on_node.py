@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from ansible.plugins.action import ActionBase
@@ -14,21 +14,20 @@ from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import Ohm
 from ansible_collections.ohmykube.cluster.plugins.module_utils.remote import code
 from ansible_collections.ohmykube.cluster.plugins.module_utils.report import failed
 
+MODULES = "ansible_collections.ohmykube.cluster.plugins.modules"
+
 
 class ActionModule(ActionBase):  # type: ignore[misc]
-    """One exchange with the node. Nothing of it is in a command line, in a file there, or in a log.
+    """One exchange with the node. Nothing of it is in a command line, in a file there, or in a log."""
 
-    module: what runs there. Its action names it, for Ansible imports that once, before it forks for each node.
-    """
-
-    module: ModuleType
     _supports_check_mode = True
     _supports_async = False
 
     def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
-        _, options = self.validate_argument_spec(self.module.ARGUMENTS)
-        told = {"module": self.module.__name__, "check_mode": self._task.check_mode}
+        module = importlib.import_module(f"{MODULES}.{self._task.action.rpartition('.')[2]}")
+        _, options = self.validate_argument_spec(module.ARGUMENTS)
+        told = {"module": module.__name__, "check_mode": self._task.check_mode}
         try:
             request = code.request("remote.module", {**told, "options": self.completed(options)})
             return {**result, **execute(self, task_vars, request)}
