@@ -17,6 +17,7 @@ from ohmykube.model.machines import SshTarget
 
 CONNECT_TIMEOUT = 5  # seconds for one attempt
 _POLL = 0.2  # seconds between attempts
+_PERSIST = 60  # seconds that a connection stays open when nobody uses it
 _WORDS = 10_000  # bytes of what a command says of its failure
 _SSH_ITSELF = 255  # its exit code where the command never ran
 
@@ -36,6 +37,8 @@ def options(target: SshTarget) -> list[str]:
         "ServerAliveCountMax": "3",
         "LogLevel": "ERROR",
     }
+    if target.sockets:
+        settings["ControlPath"] = f"{target.sockets}/%C"  # as in Ansible's configuration: it comes to the same sockets
     return ["-F", "/dev/null", "-p", str(target.port), *(f"-o{key}={value}" for key, value in settings.items())]
 
 
@@ -114,13 +117,14 @@ def stream(target: SshTarget, remote: Sequence[str], take: Callable[[IO[bytes]],
 def wait(target: SshTarget, *, timeout: float, look: Callable[[], object] = lambda: None) -> None:
     """Return as soon as the machine answers ssh; `ssh.unreachable` after `timeout` seconds.
 
-    A wrong key or a changed host key will not mend itself, so both end the wait at once.
+    A wrong key or a changed host key will not mend itself, so both end the wait at once. Where the target has sockets,
+    the connection stays open for those who come later.
     look: called after each vain try, to raise what makes further ones useless.
     """
     deadline = time.monotonic() + timeout
     while True:
         try:
-            run(target, ["true"], timeout=CONNECT_TIMEOUT * 2)
+            _log_in(target)
         except OhmykubeError as error:
             final = "Permission denied" in error.message or "Host key verification failed" in error.message
             if final or time.monotonic() > deadline:
@@ -129,6 +133,29 @@ def wait(target: SshTarget, *, timeout: float, look: Callable[[], object] = lamb
             time.sleep(_POLL)
         else:
             return
+
+
+def _log_in(target: SshTarget) -> None:
+    stays = ["-oControlMaster=auto", f"-oControlPersist={_PERSIST}"] if target.sockets else []
+    program, *words = argv(target, ["true"])
+    with tempfile.TemporaryFile() as said:  # no pipe: a master of an ssh before 8.5 holds that open
+        try:
+            done = subprocess.run(
+                [program, *stays, *words],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=said,
+                timeout=CONNECT_TIMEOUT * 2,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise _unreachable(target, f"no answer within {CONNECT_TIMEOUT * 2} s") from error
+        said.seek(0)
+        stderr = said.read(_WORDS).decode(errors="replace").strip()
+    if done.returncode == _SSH_ITSELF:
+        raise _unreachable(target, stderr)
+    if done.returncode:
+        raise _failed(target, ["true"], done.returncode, stderr)
 
 
 def generate_key(path: Path, comment: str) -> None:

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ohmykube import COLLECTIONS
-from ohmykube.ansible.sockets import sockets
+from ohmykube import COLLECTIONS, sockets
 from ohmykube.errors import OhmykubeError, raise_all
 from ohmykube.store.home import ClusterFolder
 
@@ -76,8 +75,8 @@ class AnsiblePlaybooks:
 
         folder = self.folder.new_run(playbook)
         listener = _Listener(on_step, on_end, folder)
-        with sockets(self.folder.path) as control, _signals() as interrupted:
-            self._prepare(folder, control)
+        with _signals() as interrupted:
+            self._prepare(folder)
             result = ansible_runner.run(
                 private_data_dir=str(folder),
                 playbook=str(COLLECTIONS / "ansible_collections/ohmykube/cluster/playbooks" / f"{playbook}.yml"),
@@ -110,7 +109,8 @@ class AnsiblePlaybooks:
             )
         return sum((result.stats or {}).get("changed", {}).values())
 
-    def _prepare(self, folder: Path, control: Path) -> None:
+    def _prepare(self, folder: Path) -> None:
+        control = sockets.place(self.folder.path)
         config = _CONFIG.format(forks=self.forks, collections=COLLECTIONS, sockets=control)
         (folder / "ansible.cfg").write_text(config)
         (folder / "ohmykube.yml").write_text(

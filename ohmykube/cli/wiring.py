@@ -10,6 +10,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ohmykube import sockets
 from ohmykube.cli.clusters import Clusters
 from ohmykube.errors import OhmykubeError, each, raise_all
 from ohmykube.model.document import Document, parse
@@ -178,13 +179,13 @@ class Session(Clusters):
 
     @contextmanager
     def locked(self, name: str, verb: str) -> Iterator[ClusterFolder]:
-        """The same, and all that the verb tells is recorded."""
+        """The same; all that the verb tells is recorded, and its connections to the machines end with it."""
         from ohmykube.cli.recording import recorded
 
         def parts() -> Iterable[tuple[str, str, int]]:
             return self.artifacts.sizes(self.stored(self.home.cluster(name)))
 
-        with super().locked(name, verb) as folder, recorded(self, folder, verb, parts):
+        with super().locked(name, verb) as folder, recorded(self, folder, verb, parts), sockets.opened(folder.path):
             yield folder
 
     @property

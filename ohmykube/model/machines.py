@@ -27,7 +27,10 @@ class MachineSpec:
 
 @dataclass(frozen=True)
 class SshTarget:
-    """How to reach a machine. `known_hosts` pins its host key; nothing else is trusted."""
+    """How to reach a machine. `known_hosts` pins its host key; nothing else is trusted.
+
+    sockets: the folder where ssh's masters are reached, for those who may share a connection.
+    """
 
     host: str
     user: str
@@ -35,6 +38,7 @@ class SshTarget:
     known_hosts: Path
     port: int = 22
     host_key_alias: str = ""  # the name under which known_hosts has the key; empty: the host
+    sockets: Path | None = None
 
 
 @dataclass(frozen=True)

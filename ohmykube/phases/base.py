@@ -11,12 +11,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from ohmykube import sockets
 from ohmykube.errors import OhmykubeError, raise_all
-from ohmykube.model.machines import MachineSpec
+from ohmykube.model.machines import MachineSpec, SshTarget
 from ohmykube.providers.base import Provider
 from ohmykube.store.home import ClusterFolder
 from ohmykube.store.machine_images import MachineImages
@@ -133,6 +134,10 @@ class Context:
     @property
     def targets(self) -> tuple[MachineSpec, ...]:
         return tuple(machine for machine in self.machines if not self.names or machine.name in self.names)
+
+    def shared(self, target: SshTarget) -> SshTarget:
+        """The same machine, through the connection that the verb keeps to it, if there is one."""
+        return replace(target, sockets=sockets.place(self.folder.path))
 
     def step(self, phase: str, text: str, node: str = "") -> None:
         """Tell it. Raises KeyboardInterrupt where a person wants all of it to end."""

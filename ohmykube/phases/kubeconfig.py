@@ -40,7 +40,7 @@ def _admin(context: Context) -> tuple[Machine, str]:
             continue
         sudo = [] if plane.ssh.user == "root" else ["sudo", "-n"]
         try:
-            return plane, ssh.run(plane.ssh, [*sudo, "cat", _ADMIN], timeout=30)
+            return plane, ssh.run(context.shared(plane.ssh), [*sudo, "cat", _ADMIN], timeout=30)
         except OhmykubeError as error:
             errors.append(error)
     raise_all(errors)

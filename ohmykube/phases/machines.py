@@ -63,7 +63,7 @@ class ReachMachines:
             with context.task(self.title, "wait for an answer", machine.name):
                 target = _running(context, machine.name).ssh
                 if target:
-                    _answering(context, machine.name, target)
+                    _answering(context, machine.name, context.shared(target))
 
         in_parallel(context.targets, reach, workers=len(context.targets))
         save(context)
