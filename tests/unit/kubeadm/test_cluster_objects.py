@@ -122,7 +122,7 @@ def test_what_brings_the_kinds_of_the_next_comes_before_it(node, known, together
         texts.append(Path(path).read_text())
         return json.dumps(applied(f"map-{len(texts)}", "1"))
 
-    node.on("get", "--output=name", say=known)
+    node.on("get", say=known)
     node.on("apply", say=take)
     changes = applying.apply_in_order(Kubectl(node.host), ["kinds", "objects"], timeout=1, dry_run=False)
     assert texts == together

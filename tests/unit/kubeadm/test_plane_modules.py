@@ -174,11 +174,17 @@ def test_an_etcd_that_is_not_the_clusters_own_is_not_asked(minting, monkeypatch)
     assert len(told["certificate_key"]) == 64
 
 
-@pytest.mark.parametrize(("told", "withdrawn"), [({"revoke_tokens": True}, True), ({}, False)])
-def test_the_key_is_withdrawn_with_the_tokens(node, told, withdrawn):
+@pytest.mark.parametrize(
+    ("told", "planes", "revoked", "withdrawn"),
+    [({"revoke_tokens": True}, 2, True, True), ({"revoke_tokens": True}, 1, True, False), ({}, 2, False, False)],
+)
+def test_the_key_is_withdrawn_with_the_tokens(node, told, planes, revoked, withdrawn):
+    labels = {"node-role.kubernetes.io/control-plane": ""}
+    there = [{"metadata": {"name": name, "labels": labels if name < planes else {}}} for name in range(3)]
+    node.on("get", "nodes", say=json.dumps({"items": there}))
     call(kube_nodes, node, nodes=[], **told)
     assert bool(node.called("delete", "secret", "kubeadm-certs")) == withdrawn
-    assert bool(node.called("delete", "secrets")) == withdrawn
+    assert bool(node.called("delete", "secrets")) == revoked
     node.calls.clear()
     node.write("/etc/kubernetes/admin.conf")
     call(kube_nodes, node, nodes=[], **told, check_mode=True)

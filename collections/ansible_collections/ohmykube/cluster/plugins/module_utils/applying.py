@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError
@@ -14,6 +15,17 @@ from ansible_collections.ohmykube.cluster.plugins.module_utils.kubectl import Ku
 MANAGER = "ohmykube"
 _NOT_YET = ("no matches for kind", "resource mapping not found", 'namespaces "')
 _APPLY_TIMEOUT = 120  # seconds for one call of kubectl with all manifests
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """objects: those of a file that exist already. every_kind: whether the API knows each kind of it, and answers.
+
+    Of a kind that is not known there is no object.
+    """
+
+    objects: list[dict[str, Any]]
+    every_kind: bool
 
 
 def apply(kubectl: Kubectl, text: str, *, timeout: float, dry_run: bool, validate: bool = True) -> list[str]:
@@ -34,19 +46,20 @@ def apply(kubectl: Kubectl, text: str, *, timeout: float, dry_run: bool, validat
 def apply_in_order(
     kubectl: Kubectl, texts: Sequence[str], *, timeout: float, dry_run: bool, validate: bool = True
 ) -> list[str]:
-    """As `apply`: one text after another where one may bring what the next is of, else all of them at once."""
+    """As `apply`: all at once where the API knows every kind, else in order: one may bring the kinds of the next."""
     whole = "\n---\n".join(texts)
-    if len(texts) > 1 and not dry_run and not with_file(whole, lambda path: _kinds_are_known(kubectl, path)):
-        return [
-            change
-            for text in texts
-            for change in apply(kubectl, text, timeout=timeout, dry_run=dry_run, validate=validate)
-        ]
-    return apply(kubectl, whole, timeout=timeout, dry_run=dry_run, validate=validate)
+    if dry_run or len(texts) == 1:
+        return apply(kubectl, whole, timeout=timeout, dry_run=dry_run, validate=validate)
 
+    def at_once(path: str) -> list[str] | None:
+        seen = _look(kubectl, path)
+        return _apply(kubectl, path, validate, dry_run=False, seen=seen) if seen.every_kind else None
 
-def _kinds_are_known(kubectl: Kubectl, path: str) -> bool:
-    return kubectl.run("get", f"--filename={path}", "--ignore-not-found", "--output=name", timeout=60).code == 0
+    changes = with_file(whole, lambda path: patiently(lambda: at_once(path), timeout=timeout))
+    if changes is not None:
+        return changes
+    one_by_one = (apply(kubectl, text, timeout=timeout, dry_run=False, validate=validate) for text in texts)
+    return [change for changes in one_by_one for change in changes]
 
 
 def _predict(kubectl: Kubectl, path: str, validate: bool) -> list[str]:
@@ -61,8 +74,8 @@ def _predict(kubectl: Kubectl, path: str, validate: bool) -> list[str]:
         raise
 
 
-def _apply(kubectl: Kubectl, path: str, validate: bool, *, dry_run: bool) -> list[str]:
-    before = {named(item): _stamp(item) for item in _present(kubectl, path)}
+def _apply(kubectl: Kubectl, path: str, validate: bool, *, dry_run: bool, seen: _Seen | None = None) -> list[str]:
+    before = {named(item): _stamp(item) for item in (seen or _look(kubectl, path)).objects}
     words = ["apply", "--server-side", "--force-conflicts", f"--field-manager={MANAGER}", f"--filename={path}"]
     words += ["--show-managed-fields", *(["--dry-run=server"] if dry_run else [])]
     words += [] if validate else ["--validate=ignore"]
@@ -70,12 +83,11 @@ def _apply(kubectl: Kubectl, path: str, validate: bool, *, dry_run: bool) -> lis
     return [named(item) for item in after if before.get(named(item)) != _stamp(item)]
 
 
-def _present(kubectl: Kubectl, path: str) -> list[dict[str, Any]]:
-    """Those that exist already. A kind that is not known yet is one that no object of exists."""
+def _look(kubectl: Kubectl, path: str) -> _Seen:
     done = kubectl.run(
         "get", f"--filename={path}", "--ignore-not-found", "--show-managed-fields", "--output=json", timeout=60
     )
-    return listed(done.stdout)
+    return _Seen(listed(done.stdout), every_kind=done.code == 0)
 
 
 def listed(output: str) -> list[dict[str, Any]]:

@@ -62,7 +62,8 @@ def mint(kubectl: Kubectl) -> dict[str, str]:
             "auth-extra-groups": "system:bootstrappers:kubeadm:default-node-token",
         },
     }
-    patiently(lambda: with_file(json.dumps(made), lambda path: kubectl.text("apply", f"--filename={path}")), timeout=60)
+    words = ("apply", "--validate=ignore")  # else it reads the API's description first
+    patiently(lambda: with_file(json.dumps(made), lambda path: kubectl.text(*words, f"--filename={path}")), timeout=60)
     _wait_until_signed(kubectl, identity)
     return {"token": f"{identity}.{secret}", "ca_cert_hash": _ca_hash(kubectl)}
 
@@ -82,7 +83,7 @@ def _wait_until_signed(kubectl: Kubectl, identity: str) -> None:
 def revoke_all(kubectl: Kubectl) -> None:
     """Delete every bootstrap token: each was made for nodes that have joined by now."""
     selector = "--field-selector=type=bootstrap.kubernetes.io/token"
-    kubectl.text("--namespace=kube-system", "delete", "secrets", selector, "--ignore-not-found")
+    kubectl.text("--namespace=kube-system", "delete", "secrets", selector, "--ignore-not-found", "--wait=false")
 
 
 def _ready(node: dict[str, Any]) -> bool:

@@ -96,6 +96,7 @@ ARGUMENTS = {
     },
     "revoke_tokens": {"type": "bool", "default": False},
 }
+PLANE = "node-role.kubernetes.io/control-plane"
 WAIT = 60  # seconds for the API server, and for nodes that have just joined
 
 
@@ -110,7 +111,8 @@ def run(options: dict[str, Any], host: Host, *, check_mode: bool) -> dict[str, A
         apply_all(changes)
         if options["revoke_tokens"]:
             tokens.revoke_all(kubectl)
-            withdraw_certificates(kubectl)
+            if len([node for node in seen.values() if PLANE in node["metadata"].get("labels", {})]) > 1:
+                withdraw_certificates(kubectl)  # at once: without its token, it goes by itself
     return changed(changes)
 
 
