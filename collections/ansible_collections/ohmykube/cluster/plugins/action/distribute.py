@@ -181,3 +181,6 @@ def difference(before: Sequence[str], after: Sequence[str]) -> dict[str, str]:
         "before": "".join(f"{line}\n" for line in before if line),
         "after": "".join(f"{line}\n" for line in after if line),
     }
+
+
+Catalogue.load()  # now: Ansible imports the action before it forks, so it is parsed once a run and not once a task

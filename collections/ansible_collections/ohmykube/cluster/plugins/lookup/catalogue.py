@@ -75,7 +75,7 @@ from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import Ohm
 
 
 class LookupModule(LookupBase):  # type: ignore[misc]
-    """Reads the catalogue anew for each call: it takes milliseconds, and a play may name several."""
+    """Asks catalogue and cache anew for each call: a play may name several."""
 
     def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[dict[str, Any]]:
         self.set_options(var_options=variables, direct=kwargs)

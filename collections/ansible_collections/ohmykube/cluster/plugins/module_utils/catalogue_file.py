@@ -11,7 +11,7 @@ import difflib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import NoReturn, TypeVar
 from urllib.parse import quote, unquote, urlsplit
@@ -87,6 +87,12 @@ def read(path: Path) -> dict[str, Component]:
             context={"path": path},
             exit_code=2,
         ) from error
+    return dict(_parsed(path.absolute(), text))
+
+
+@lru_cache(maxsize=8)
+def _parsed(path: Path, text: str) -> Mapping[str, Component]:
+    """A run asks many times for what has not changed."""
     return _File(path).components(text)
 
 
@@ -94,7 +100,7 @@ class _File:
     """One file while it is read; `path` is for messages and for relative URLs."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path.absolute()
+        self._path = path
 
     def components(self, text: str) -> dict[str, Component]:
         try:
