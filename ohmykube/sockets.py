@@ -1,7 +1,4 @@
-"""Where ssh's masters are reached while a verb works on a cluster: each machine is logged in to once, whoever asks it.
-
-They lie in a folder with a short path, as a socket's may have 104 bytes.
-"""
+"""Where ssh's masters are reached while a verb works on a cluster: each machine is logged in to once, whoever asks."""
 
 import hashlib
 import os
@@ -16,11 +13,14 @@ from pathlib import Path
 from ohmykube.errors import OhmykubeError
 
 _CLOSE_TIMEOUT = 10  # seconds for a master to end
+_LONGEST = 104 - 41 - 17  # bytes: some systems end a socket's path there; ssh's name for it, and while it is made
 
 
 def place(cluster: Path) -> Path:
     """The folder of a cluster's sockets, always the same. cluster: its folder."""
-    return Path(tempfile.gettempdir()) / f"omk-{hashlib.sha256(os.fsencode(cluster)).hexdigest()[:12]}"
+    name = f"omk-{hashlib.sha256(os.fsencode(cluster)).hexdigest()[:12]}"
+    folder = Path(tempfile.gettempdir()) / name
+    return folder if len(os.fsencode(folder)) <= _LONGEST else Path("/tmp") / name  # noqa: S108 - it is short
 
 
 @contextmanager
@@ -56,7 +56,7 @@ def _close(folder: Path) -> None:
     for socket in list(folder.iterdir()):
         with suppress(subprocess.TimeoutExpired):
             subprocess.run(
-                ["ssh", "-F", "/dev/null", "-o", f"ControlPath={socket}", "-O", "exit", "any"],
+                ["ssh", "-F", "/dev/null", f'-oControlPath="{socket}"', "-O", "exit", "any"],
                 capture_output=True,
                 timeout=_CLOSE_TIMEOUT,
                 check=False,

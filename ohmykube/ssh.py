@@ -25,9 +25,9 @@ _SSH_ITSELF = 255  # its exit code where the command never ran
 def options(target: SshTarget) -> list[str]:
     """Options that reach exactly this machine, whatever the user's own ssh configuration says."""
     settings = {
-        "IdentityFile": str(target.identity_file),
+        "IdentityFile": _path(target.identity_file),
         "IdentitiesOnly": "yes",
-        "UserKnownHostsFile": str(target.known_hosts),
+        "UserKnownHostsFile": _path(target.known_hosts),
         "GlobalKnownHostsFile": "/dev/null",
         "StrictHostKeyChecking": "yes",
         "HostKeyAlias": target.host_key_alias or target.host,
@@ -38,8 +38,13 @@ def options(target: SshTarget) -> list[str]:
         "LogLevel": "ERROR",
     }
     if target.sockets:
-        settings["ControlPath"] = f"{target.sockets}/%C"  # as in Ansible's configuration: it comes to the same sockets
+        settings["ControlPath"] = _path(target.sockets / "%C")  # as in Ansible's configuration: both find the same
     return ["-F", "/dev/null", "-p", str(target.port), *(f"-o{key}={value}" for key, value in settings.items())]
+
+
+def _path(path: Path) -> str:
+    """As a value of ssh's configuration, where a space would end it."""
+    return f'"{path}"'
 
 
 def argv(target: SshTarget, remote: Sequence[str] = (), *, tty: bool = False) -> list[str]:

@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import subprocess
+import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -88,6 +89,18 @@ def test_a_socket_without_a_master_holds_nobody_up(target: SshTarget, cluster: P
 def test_waiting_tells_what_is_wrong_with_sockets_too(target: SshTarget, cluster: Path, sshd: Sshd) -> None:
     with sockets.opened(cluster), pytest.raises(OhmykubeError, match="Permission denied"):
         ssh.wait(replace(target, identity_file=sshd.wrong_key), timeout=60)
+
+
+def test_sockets_fit_wherever_temporary_files_are(
+    target: SshTarget, cluster: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = tmp_path / ("long" * 20)
+    long.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    with sockets.opened(cluster):
+        there = replace(target, sockets=sockets.place(cluster))
+        ssh.wait(there, timeout=10)
+        assert session(there) == session(there)
 
 
 def test_a_folder_that_others_may_write_to_is_refused(cluster: Path) -> None:

@@ -1,5 +1,6 @@
 """ssh, against a private sshd: what is trusted, what ends a wait, and how commands travel."""
 
+import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -29,7 +30,7 @@ def test_options_hear_neither_the_users_configuration_nor_unknown_keys(known_hos
     options = ssh.options(SshTarget("10.0.0.1", "root", Path("/key"), known_hosts, 2222))
     assert options[:4] == ["-F", "/dev/null", "-p", "2222"]
     assert "-oStrictHostKeyChecking=yes" in options
-    assert f"-oUserKnownHostsFile={known_hosts}" in options
+    assert f'-oUserKnownHostsFile="{known_hosts}"' in options
     assert "-oGlobalKnownHostsFile=/dev/null" in options
     assert "-oHostKeyAlias=10.0.0.1" in options
     assert "-oIdentitiesOnly=yes" in options
@@ -39,6 +40,14 @@ def test_a_terminal_is_asked_for_only_on_request(known_hosts: Path) -> None:
     target = SshTarget("10.0.0.1", "root", Path("/key"), known_hosts)
     assert "-t" not in ssh.argv(target)
     assert ssh.argv(target, ["a b"], tty=True)[-3:] == ["root@10.0.0.1", "--", "'a b'"]
+
+
+def test_paths_may_have_spaces(target: SshTarget, tmp_path: Path) -> None:
+    folder = tmp_path / "a b"
+    folder.mkdir()
+    key, known_hosts = (Path(shutil.copy2(path, folder)) for path in (target.identity_file, target.known_hosts))
+    moved = replace(target, identity_file=key, known_hosts=known_hosts)
+    assert ssh.run(moved, ["echo", "here"], timeout=10) == "here\n"
 
 
 def test_an_argv_arrives_as_it_was_sent(target: SshTarget) -> None:

@@ -1,5 +1,7 @@
 """From cluster.yaml and state.json to role variables."""
 
+import shlex
+
 import pytest
 from ansible_collections.ohmykube.cluster.plugins.module_utils import cluster_inventory, requirements
 from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError
@@ -67,7 +69,9 @@ def test_groups_hosts_and_variables(cluster, tmp_path):
     assert big["node_swap"] is True
     assert big["containerd_systemd_cgroup"] is False
     assert big["ansible_become"] is False
-    assert "HostKeyAlias=dev-big-ones-1" in big["ansible_ssh_common_args"]
+    options = shlex.split(big["ansible_ssh_common_args"])
+    assert "-oHostKeyAlias=dev-big-ones-1" in options
+    assert f'-oUserKnownHostsFile="{tmp_path / "known"}"' in options
 
 
 def test_a_pool_has_the_families_of_the_cluster(cluster, tmp_path):

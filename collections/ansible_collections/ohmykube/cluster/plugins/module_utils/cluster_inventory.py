@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -205,7 +206,7 @@ def _host(cluster: Mapping[str, Any], machine: Mapping[str, Any], api: str) -> d
     address = machine["seen"]["address"]
     arguments = {
         "IdentitiesOnly": "yes",
-        "UserKnownHostsFile": ssh["knownHosts"],
+        "UserKnownHostsFile": f'"{ssh["knownHosts"]}"',  # it may have spaces
         "GlobalKnownHostsFile": "/dev/null",
         "StrictHostKeyChecking": "yes",
         "HostKeyAlias": ssh["hostKeyAlias"] or ssh["host"],
@@ -217,7 +218,7 @@ def _host(cluster: Mapping[str, Any], machine: Mapping[str, Any], api: str) -> d
         "ansible_become": ssh["user"] != "root",
         "ansible_python_interpreter": "/usr/bin/python3",
         "ansible_ssh_private_key_file": ssh["identityFile"],
-        "ansible_ssh_common_args": " ".join(f"-o {key}={value}" for key, value in arguments.items()),
+        "ansible_ssh_common_args": shlex.join(f"-o{key}={value}" for key, value in arguments.items()),
         "node_hosts": [
             {"name": machine["name"], "address": address},
             {"name": endpoint(cluster["metadata"]["name"]), "address": api},
