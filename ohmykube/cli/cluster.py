@@ -1,5 +1,6 @@
 """up and down."""
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -74,7 +75,7 @@ def up_command(
             f"Cluster {cluster.name} {first}. Kubernetes {cluster.spec.kubernetes_version}, {len(nodes)} nodes:",
             *aligned(nodes),
             *(f"warning: {words}" for words in warnings(cluster)),
-            f"export KUBECONFIG={folder.kubeconfig}",
+            f"export KUBECONFIG={shlex.quote(str(folder.kubeconfig))}",
         ]
     )
     return Result("up", data, text=text)
