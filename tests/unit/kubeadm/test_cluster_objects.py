@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from ansible_collections.ohmykube.cluster.plugins.module_utils import applying, readiness
+from ansible_collections.ohmykube.cluster.plugins.module_utils import applying, kubectl, readiness
 from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError
 from ansible_collections.ohmykube.cluster.plugins.module_utils.host import Completed
 from ansible_collections.ohmykube.cluster.plugins.module_utils.kubectl import ADMIN, Kubectl
@@ -114,7 +114,7 @@ def test_applying_knows_what_changed(node):
         (Completed(1, "", 'no matches for kind "IPAddressPool"'), ["kinds", "objects"]),
     ],
 )
-def test_what_brings_the_kinds_of_the_next_comes_before_it(node, known, together):
+def test_what_brings_the_kinds_of_the_next_comes_before_it(node, monkeypatch, known, together):
     texts = []
 
     def take(call):
@@ -122,11 +122,22 @@ def test_what_brings_the_kinds_of_the_next_comes_before_it(node, known, together
         texts.append(Path(path).read_text())
         return json.dumps(applied(f"map-{len(texts)}", "1"))
 
-    node.on("get", say=known)
+    answers = iter([known, known, Completed(1, "", 'no matches for kind "IPAddressPool"')])
+    node.on("get", say=lambda _: next(answers, ""))  # the kinds of the first are known a moment after it was applied
     node.on("apply", say=take)
+    monkeypatch.setattr(kubectl, "POLL", 0)
     changes = applying.apply_in_order(Kubectl(node.host), ["kinds", "objects"], timeout=1, dry_run=False)
     assert texts == together
     assert changes == [f"ConfigMap/n/map-{number}" for number, _ in enumerate(together, 1)]
+
+
+def test_a_kind_that_never_comes_is_named(node, monkeypatch):
+    monkeypatch.setattr(kubectl, "POLL", 0)
+    node.on("get", say=Completed(1, "", 'no matches for kind "IPAddressPool"'))
+    node.on("apply", say=json.dumps(applied("kinds", "1")))
+    with pytest.raises(OhmykubeError, match="IPAddressPool"):
+        applying.apply_in_order(Kubectl(node.host), ["kinds", "objects"], timeout=0, dry_run=False)
+    assert len([call for call in node.calls if "apply" in call]) == 1
 
 
 @pytest.mark.parametrize(

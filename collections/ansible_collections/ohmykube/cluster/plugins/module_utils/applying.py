@@ -19,13 +19,13 @@ _APPLY_TIMEOUT = 120  # seconds for one call of kubectl with all manifests
 
 @dataclass(frozen=True)
 class _Seen:
-    """objects: those of a file that exist already. every_kind: whether the API knows each kind of it, and answers.
+    """objects: those of a file that exist already; of a kind that the API does not know there are none.
 
-    Of a kind that is not known there is no object.
+    problem: why the API could not be asked for all of it; empty where it knows every kind.
     """
 
     objects: list[dict[str, Any]]
-    every_kind: bool
+    problem: str
 
 
 def apply(kubectl: Kubectl, text: str, *, timeout: float, dry_run: bool, validate: bool = True) -> list[str]:
@@ -53,13 +53,22 @@ def apply_in_order(
 
     def at_once(path: str) -> list[str] | None:
         seen = _look(kubectl, path)
-        return _apply(kubectl, path, validate, dry_run=False, seen=seen) if seen.every_kind else None
+        return None if seen.problem else _apply(kubectl, path, validate, dry_run=False, seen=seen)
+
+    def when_known(path: str) -> list[str]:
+        """All of it or nothing: a webhook that comes with the first objects would refuse them in a second try."""
+        seen = _look(kubectl, path)
+        if seen.problem:
+            raise kubectl.failed("get", seen.problem)
+        return _apply(kubectl, path, validate, dry_run=False, seen=seen)
 
     changes = with_file(whole, lambda path: patiently(lambda: at_once(path), timeout=timeout))
     if changes is not None:
         return changes
-    one_by_one = (apply(kubectl, text, timeout=timeout, dry_run=False, validate=validate) for text in texts)
-    return [change for changes in one_by_one for change in changes]
+    changes = apply(kubectl, texts[0], timeout=timeout, dry_run=False, validate=validate)
+    for text in texts[1:]:
+        changes += with_file(text, lambda path: patiently(lambda: when_known(path), timeout=timeout))
+    return changes
 
 
 def _predict(kubectl: Kubectl, path: str, validate: bool) -> list[str]:
@@ -87,7 +96,7 @@ def _look(kubectl: Kubectl, path: str) -> _Seen:
     done = kubectl.run(
         "get", f"--filename={path}", "--ignore-not-found", "--show-managed-fields", "--output=json", timeout=60
     )
-    return _Seen(listed(done.stdout), every_kind=done.code == 0)
+    return _Seen(listed(done.stdout), (done.stderr.strip() or "no answer") if done.code else "")
 
 
 def listed(output: str) -> list[dict[str, Any]]:

@@ -60,14 +60,18 @@ class Kubectl:
         """Its output. Raises OhmykubeError `kubectl.failed` with its own words."""
         done = self.run(*arguments, timeout=timeout)
         if done.code:
-            words = (done.stderr or done.stdout).strip()
-            raise OhmykubeError(
-                "kubectl.failed",
-                f"kubectl {arguments[0]} failed: {words.splitlines()[-1] if words else 'no output'}",
-                hint="on the control plane: kubectl --kubeconfig=/etc/kubernetes/admin.conf get nodes,pods -A",
-                context={"output": words},
-            )
+            raise self.failed(arguments[0], (done.stderr or done.stdout).strip())
         return done.stdout
+
+    @staticmethod
+    def failed(verb: str, words: str) -> OhmykubeError:
+        """The error of a kubectl that said this."""
+        return OhmykubeError(
+            "kubectl.failed",
+            f"kubectl {verb} failed: {words.splitlines()[-1] if words else 'no output'}",
+            hint="on the control plane: kubectl --kubeconfig=/etc/kubernetes/admin.conf get nodes,pods -A",
+            context={"output": words},
+        )
 
     def json(self, *arguments: str, timeout: float = 30) -> Any:
         return json.loads(self.text(*arguments, "--output=json", timeout=timeout))
