@@ -36,7 +36,7 @@ def refresh(session: Session, cluster: Cluster, *, changed: bool) -> None:
         return
     if not any(image.name == cluster.image_name for image in session.machine_images.entries()):
         if changed:
-            _tell(session, "`ohmykube cache bake` makes the next cluster like this in half of the time.")
+            _tell(session, "`ohmykube cache bake` makes the next cluster like this much sooner.")
         return
     if _fresh(session, cluster) or not session.artifacts.digest(cluster):
         return
