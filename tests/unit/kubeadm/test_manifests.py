@@ -157,24 +157,12 @@ def test_add_ons_are_seen_to_be_ready_at_once_and_live_as_upstream_says():
     assert container["args"][-1] == "--ignore-exclude-lb"
 
 
-@pytest.mark.parametrize("api_server", ["", "[fd00::1]:6443", "dev.example.org:6443"])
-def test_speakers_that_reach_the_api_server_do_not_wait_for_the_pod_network(api_server):
-    both = FLANNEL.replace("kind: ConfigMap", "kind: Deployment\nspec: {template: {spec: {containers: []}}}")
-    deployment, daemon = yaml.safe_load_all(manifests.metallb(both, on_control_planes=False, api_server=api_server))
-    pod = daemon["spec"]["template"]["spec"]
-    taint = {"key": "node.kubernetes.io/not-ready", "operator": "Exists", "effect": "NoSchedule"}
-    assert (taint in pod.get("tolerations", [])) == bool(api_server)
-    host = {each["name"]: each.get("value") for each in pod["containers"][0]["env"]}.get("KUBERNETES_SERVICE_HOST", "")
-    assert host == api_server.rpartition(":")[0]
-    assert "tolerations" not in deployment["spec"]["template"]["spec"]
-
-
 METALLB = """\
 kind: Deployment
 spec: {template: {spec: {containers: []}}}
 ---
 kind: DaemonSet
-spec: {template: {spec: {containers: [{name: speaker, args: []}]}}}
+spec: {template: {spec: {containers: []}}}
 ---
 kind: ValidatingWebhookConfiguration
 """

@@ -21,12 +21,6 @@ options:
     description: Whether nodes announce addresses though Kubernetes asks load balancers to leave them out.
     type: bool
     required: true
-  api_server:
-    description: >-
-      Where speakers reach the API server, host:port; they start beside the pod network of a new node then. Empty, at
-      its service's address, once the node is Ready.
-    type: str
-    default: ""
 """
 
 EXAMPLES = r"""

@@ -16,7 +16,7 @@ from ansible_collections.ohmykube.cluster.plugins.module_utils.kubectl import Ku
 _API = "kubeadm.k8s.io/v1beta4"
 _UPLOAD_TIMEOUT = 60  # seconds
 _IP_TIMEOUT = 30  # seconds
-_NAMESPACES = ("kube-system", "kube-flannel", "metallb-system")
+_NAMESPACES = ("kube-system", "kube-flannel")
 
 
 def take_address(host: Host, shared: str, own: str) -> str:

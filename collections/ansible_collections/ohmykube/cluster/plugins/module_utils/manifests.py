@@ -19,7 +19,6 @@ _PROBE_SECONDS = 1  # how often a starting add-on is asked whether it is ready; 
 _STARTUP_SECONDS = 60  # until an add-on that has not started is started anew
 _HOST_ADDRESS = {"name": "HOST_ADDRESS", "valueFrom": {"fieldRef": {"fieldPath": "status.hostIP"}}}
 _SUBNET = "/run/flannel/subnet.env"
-_UNREADY = {"key": "node.kubernetes.io/not-ready", "operator": "Exists", "effect": "NoSchedule"}
 # Of whoever enforces NetworkPolicies; flannel itself may look at pods, nodes and namespaces.
 _POLICY_RULES = [
     {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get", "list", "watch"]},
@@ -49,6 +48,8 @@ def flannel(text: str, *, pod_cidr: str, backend: str, api_server: str = "", pol
     api_server: host:port; empty: the service's address, which kube-proxy must have prepared.
     policy_image: kube-network-policies', which enforces NetworkPolicies beside it; empty: nobody does.
     """
+    host, _, port = api_server.rpartition(":")
+    direct = [{"name": "KUBERNETES_SERVICE_HOST", "value": host}, {"name": "KUBERNETES_SERVICE_PORT", "value": port}]
 
     def change(item: Manifest) -> None:
         if item["kind"] == "ConfigMap":
@@ -62,7 +63,7 @@ def flannel(text: str, *, pod_cidr: str, backend: str, api_server: str = "", pol
             _network_before_ready(pod)
             _quick_probes(pod)
             (main,) = pod["containers"]
-            main.setdefault("env", []).extend([_HOST_ADDRESS, *_way_to(api_server)])
+            main.setdefault("env", []).extend([_HOST_ADDRESS, *(direct if host else [])])
             main["args"].append("--iface=$(HOST_ADDRESS)")
             if policy_image:
                 _enforce_policies(pod, policy_image, main["env"])
@@ -70,13 +71,6 @@ def flannel(text: str, *, pod_cidr: str, backend: str, api_server: str = "", pol
             item["rules"] += _POLICY_RULES
 
     return _changed(text, change, kinds=("ConfigMap", "DaemonSet", *(["ClusterRole"] if policy_image else [])))
-
-
-def _way_to(api_server: str) -> list[Manifest]:
-    """What leads a container there, instead of to the service. api_server: host:port; empty: nothing does."""
-    host, _, port = api_server.rpartition(":")
-    told = {"KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": port} if host else {}
-    return [{"name": name, "value": value} for name, value in told.items()]
 
 
 def _enforce_policies(pod: Manifest, image: str, environment: list[Manifest]) -> None:
@@ -125,23 +119,18 @@ def local_path(text: str, *, default_class: bool, helper_image: str, path: str) 
     return _changed(text, change, kinds=("ConfigMap", "StorageClass", "Deployment"))
 
 
-def metallb(text: str, *, on_control_planes: bool, api_server: str = "") -> str:
+def metallb(text: str, *, on_control_planes: bool) -> str:
     """MetalLB without the webhook that checks its pools, which comes with the first one.
 
     on_control_planes: whether nodes announce addresses though they have the label that asks to leave them out.
-    api_server: host:port where speakers reach it, so that they start beside the pod network of a new node; empty: the
-    service's address, and they start when the node is Ready.
     """
 
     def change(item: Manifest) -> None:
         if item["kind"] in ("Deployment", "DaemonSet"):
             pod = item["spec"]["template"]["spec"]
             _quick_probes(pod)
-            if item["kind"] == "DaemonSet":
-                (main,) = pod["containers"]
-                main["args"] += ["--ignore-exclude-lb"] if on_control_planes else []
-                main.setdefault("env", []).extend(_way_to(api_server))
-                pod.setdefault("tolerations", []).extend([_UNREADY] if api_server else [])
+            if item["kind"] == "DaemonSet" and on_control_planes:
+                pod["containers"][0]["args"].append("--ignore-exclude-lb")
 
     return _changed(text, change, kinds=("Deployment", "DaemonSet"), leave=(_WEBHOOKS,))
 
