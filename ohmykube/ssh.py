@@ -113,10 +113,7 @@ def stream(target: SshTarget, remote: Sequence[str], take: Callable[[IO[bytes]],
         stderr = words.read(_WORDS).decode(errors="replace").strip()
     if process.returncode < 0:
         raise _unreachable(target, f"no answer within {timeout:.0f} s")
-    if process.returncode == _SSH_ITSELF:
-        raise _unreachable(target, stderr)
-    if process.returncode:
-        raise _failed(target, remote, process.returncode, stderr)
+    _judge(target, remote, process.returncode, stderr)
 
 
 def wait(target: SshTarget, *, timeout: float, look: Callable[[], object] = lambda: None) -> None:
@@ -157,10 +154,7 @@ def _log_in(target: SshTarget) -> None:
             raise _unreachable(target, f"no answer within {CONNECT_TIMEOUT * 2} s") from error
         said.seek(0)
         stderr = said.read(_WORDS).decode(errors="replace").strip()
-    if done.returncode == _SSH_ITSELF:
-        raise _unreachable(target, stderr)
-    if done.returncode:
-        raise _failed(target, ["true"], done.returncode, stderr)
+    _judge(target, ["true"], done.returncode, stderr)
 
 
 def generate_key(path: Path, comment: str) -> None:
@@ -202,6 +196,14 @@ def scan_host_key(host: str, port: int, *, timeout: int = CONNECT_TIMEOUT) -> st
         hint="check the address, the port and any firewall between",
         context={"host": host, "port": port, "output": done.stderr.strip()},
     )
+
+
+def _judge(target: SshTarget, remote: Sequence[str], code: int, words: str) -> None:
+    """Raise what a command's end means, unless it went well."""
+    if code == _SSH_ITSELF:
+        raise _unreachable(target, words)
+    if code:
+        raise _failed(target, remote, code, words)
 
 
 def _failed(target: SshTarget, remote: Sequence[str], code: int, words: str) -> OhmykubeError:
