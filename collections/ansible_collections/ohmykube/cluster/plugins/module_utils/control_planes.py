@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Sequence
 
 from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError
@@ -63,6 +62,8 @@ def share_certificates(kubeadm: Kubeadm, version: str) -> str:
 
     version: of Kubernetes. kubeadm asks the internet for one that is not named.
     """
+    import secrets  # here: most tasks share nothing, and are shorter for it
+
     key = secrets.token_hex(32)
     documents = [
         {"apiVersion": _API, "kind": "InitConfiguration", "certificateKey": key},

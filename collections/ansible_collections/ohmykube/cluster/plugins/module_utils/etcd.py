@@ -7,11 +7,8 @@ Source: etcd's api reference, `/v3/cluster/member/…` and `/v3/maintenance/stat
 
 from __future__ import annotations
 
-import http.client
 import json
-import ssl
 from collections.abc import Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -102,6 +99,8 @@ def refuse_loss(etcd: Etcd, names: Sequence[str], addresses: Collection[str] = (
     staying = [member for member in members if member not in gone]
     if not gone:
         return
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(len(staying) or 1) as pool:
         living = sum(pool.map(etcd.healthy, staying))
     enough = len(staying) // 2 + 1
@@ -133,6 +132,9 @@ def gateway(host: Host) -> Ask:
     """Questions to members of etcd, with what this control plane has. Raises OhmykubeError `etcd.failed`."""
 
     def ask(path: str, body: Mapping[str, Any], url: str = _HERE) -> Mapping[str, Any]:
+        import http.client  # here: most tasks ask nobody, and these are a fifth of what such a task takes
+        import ssl
+
         asked = urlsplit(url)
         try:
             context = ssl.create_default_context(cafile=str(host.path(_CA)))

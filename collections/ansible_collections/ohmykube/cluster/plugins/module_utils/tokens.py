@@ -6,8 +6,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import secrets
-import ssl
 import string
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
@@ -99,6 +97,8 @@ def _ca_hash(kubectl: Kubectl) -> str:
     pem = kubectl.host.read(_CA)
     if pem is None:
         raise OhmykubeError("kubeadm.no-ca", f"{_CA} is missing on the control plane")
+    import ssl  # here: most tasks make no token, and are shorter for it
+
     return "sha256:" + hashlib.sha256(public_key_info(ssl.PEM_cert_to_DER_cert(pem))).hexdigest()
 
 
@@ -129,4 +129,6 @@ def _element(data: bytes, position: int) -> tuple[int, int, int]:
 
 
 def _random(count: int) -> str:
+    import secrets  # here: see _ca_hash
+
     return "".join(secrets.choice(_LETTERS) for _ in range(count))

@@ -90,7 +90,7 @@ missing:
   sample: [dev-worker-1]
 """
 
-import platform
+import os
 from typing import Any
 
 from ansible_collections.ohmykube.cluster.plugins.module_utils import control_planes, etcd, moving, tokens
@@ -122,7 +122,7 @@ def run(options: dict[str, Any], host: Host, *, check_mode: bool) -> dict[str, A
     if not made:
         control_planes.refuse_another(options["unseen"])
     old = moving.old_address(host, address) if made else ""
-    own = next((name for name, at in options["nodes"].items() if at == address.partition(",")[0]), platform.node())
+    own = next((name for name, at in options["nodes"].items() if at == address.partition(",")[0]), os.uname().nodename)
     if made:
         moving.refuse_most([own, *options["others"]], options["moved"])
     if check_mode:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible.plugins.loader import filter_loader
 from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError
 from ansible_collections.ohmykube.cluster.plugins.module_utils.remote import code
 from ansible_collections.ohmykube.cluster.plugins.module_utils.report import failed
@@ -57,4 +58,7 @@ def python(task_vars: Mapping[str, Any] | None) -> str:
     return "python3" if named.startswith("auto") else named
 
 
-code.code()  # now: Ansible imports the action before it forks, so this is done once a run and not once a task
+# Now: Ansible imports the action before it forks, so this is done once a run and not once a task. The first filter that
+# is used of a collection has Ansible read all of them.
+code.code()
+filter_loader.get("ohmykube.cluster.kubeadm_documents")
