@@ -3,7 +3,7 @@
 from ohmykube.phases.addons import ApplyAddons
 from ohmykube.phases.artifacts import FetchArtifacts, FetchImages
 from ohmykube.phases.bake import KeepMachineImage, PrepareNodes
-from ohmykube.phases.base import Phase, Together
+from ohmykube.phases.base import Overlapped, Phase, Together
 from ohmykube.phases.images import KeepImages, Load, LoadImages
 from ohmykube.phases.kubeconfig import WriteKubeconfig
 from ohmykube.phases.kubernetes import InstallKubernetes
@@ -18,8 +18,7 @@ UP: tuple[Phase, ...] = (
     Preflight(),
     RecordWish(),
     Together((MakeMachines(), FetchArtifacts(), FetchImages())),
-    ReachMachines(),
-    InstallKubernetes(),
+    Overlapped(ReachMachines(), InstallKubernetes()),
     RemoveNodes(),
     WriteKubeconfig(),
 )
@@ -28,8 +27,7 @@ ADD: tuple[Phase, ...] = (
     Preflight(),
     RecordWish(),
     Together((MakeMachines(), FetchArtifacts(), FetchImages())),
-    ReachMachines(),
-    JoinNodes(),
+    Overlapped(ReachMachines(), JoinNodes()),
     RemoveNodes(),
     WriteKubeconfig(),
 )
@@ -43,8 +41,7 @@ STOP: tuple[Phase, ...] = (ForgetPowerCuts(), StopMachines())
 
 START: tuple[Phase, ...] = (
     StartMachines(),
-    ReachMachines(),
-    ResumeCluster(),
+    Overlapped(ReachMachines(), ResumeCluster()),
     WriteKubeconfig(),
 )
 
@@ -69,8 +66,7 @@ BAKE: tuple[Phase, ...] = (
     Preflight(),
     RecordWish(),
     Together((MakeMachines(), FetchArtifacts(), FetchImages(required=True))),
-    ReachMachines(),
-    PrepareNodes(),
+    Overlapped(ReachMachines(), PrepareNodes()),
     KeepMachineImage(),
     DeleteMachines(),
     CleanUp(),

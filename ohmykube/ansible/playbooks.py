@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,6 +70,7 @@ class AnsiblePlaybooks:
         variables: Mapping[str, Any] | None = None,
         limit: Sequence[str] = (),
         stop: Callable[[], OhmykubeError | None] = lambda: None,
+        before: Future[None] | None = None,
     ) -> int:
         """See `ohmykube.phases.base.Playbooks`. Nothing secret is passed: runner writes all it is given to disk."""
         import ansible_runner
@@ -76,7 +78,7 @@ class AnsiblePlaybooks:
         folder = self.folder.new_run(playbook)
         listener = _Listener(on_step, on_end, folder)
         with _signals() as interrupted:
-            self._prepare(folder)
+            self._prepare(folder, before)
             result = ansible_runner.run(
                 private_data_dir=str(folder),
                 playbook=str(COLLECTIONS / "ansible_collections/ohmykube/cluster/playbooks" / f"{playbook}.yml"),
@@ -91,12 +93,12 @@ class AnsiblePlaybooks:
                     "suppress_env_files": True,
                 },
                 event_handler=listener,
-                cancel_callback=lambda: interrupted() or stop() is not None,
+                cancel_callback=lambda: interrupted() or _failed(before) is not None or stop() is not None,
                 quiet=True,
             )
         if result.status == "canceled":
-            error = None if interrupted() else stop()
-            if error:
+            error = None if interrupted() else _failed(before) or stop()
+            if isinstance(error, OhmykubeError):
                 error.context.setdefault("log", str(folder))
             raise error or KeyboardInterrupt
         raise_all(listener.errors)
@@ -109,13 +111,16 @@ class AnsiblePlaybooks:
             )
         return sum((result.stats or {}).get("changed", {}).values())
 
-    def _prepare(self, folder: Path) -> None:
+    def _prepare(self, folder: Path, before: Future[None] | None) -> None:
         control = sockets.place(self.folder.path)
         config = _CONFIG.format(forks=self.forks, collections=COLLECTIONS, sockets=control)
         (folder / "ansible.cfg").write_text(config)
-        (folder / "ohmykube.yml").write_text(
-            f"plugin: ohmykube.cluster.ohmykube\nname: {self.folder.name}\nhome: {self.home}\n"
-        )
+        inventory = f"plugin: ohmykube.cluster.ohmykube\nname: {self.folder.name}\nhome: {self.home}\n"
+        if before:
+            ready = folder / "ready"
+            inventory += f"wait_for: {ready}\n"
+            before.add_done_callback(lambda done: None if done.exception() else ready.touch())
+        (folder / "ohmykube.yml").write_text(inventory)
 
     def _environment(self, folder: Path) -> dict[str, str]:
         return {
@@ -126,6 +131,11 @@ class AnsiblePlaybooks:
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
             "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
         }
+
+
+def _failed(before: Future[None] | None) -> BaseException | None:
+    """Why there is nothing to run a playbook for, once that is known."""
+    return before.exception() if before and before.done() else None
 
 
 @contextmanager

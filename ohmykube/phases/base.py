@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -66,12 +66,14 @@ class Playbooks(Protocol):
         variables: Mapping[str, Any] | None = None,
         limit: Sequence[str] = (),
         stop: Callable[[], OhmykubeError | None] = lambda: None,
+        before: Future[None] | None = None,
     ) -> int:
         """Run a playbook of the collection (`site`) for the cluster; the number of tasks that changed something.
 
         on_step(node, text) is told what begins, on_end(node, text, status, seconds) what has ended.
         variables: above all others; nothing secret. limit: names of nodes.
         stop: asked every second whether something has made the rest pointless; ends the run with that error.
+        before: what has to end well before a machine is looked at; Ansible starts meanwhile. Its error is raised.
         Raises OhmykubeError with node, task and the task's own words.
         """
         ...
@@ -110,9 +112,10 @@ class Artifacts(Protocol):
 
 @dataclass
 class Context:
-    """What a verb works on. `state` and `changed` are the only things that change on the way.
+    """What a verb works on. `state`, `changed` and `before` are the only things that change on the way.
 
     names: the machines that the verb works on; empty for all.
+    before: what the next playbook has to wait for.
     interrupted: set by Ctrl-C, which Python brings to the main thread alone, for the threads beside it.
     """
 
@@ -129,6 +132,7 @@ class Context:
     kubeconfig: Path | None = None  # the user's own file, where a context is to be merged into it
     state: State = field(default_factory=lambda: State(cluster="", provider=""))
     changed: int = 0
+    before: Future[None] | None = None
     interrupted: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -139,10 +143,14 @@ class Context:
         """The same machine, through the connection that the verb keeps to it, if there is one."""
         return replace(target, sockets=sockets.place(self.folder.path))
 
-    def step(self, phase: str, text: str, node: str = "") -> None:
-        """Tell it. Raises KeyboardInterrupt where a person wants all of it to end."""
+    def go_on(self) -> None:
+        """Raises KeyboardInterrupt where a person wants all of it to end."""
         if self.interrupted.is_set():
             raise KeyboardInterrupt
+
+    def step(self, phase: str, text: str, node: str = "") -> None:
+        """Tell it, and go on."""
+        self.go_on()
         self.events(Event("step", phase, text, node))
 
     @contextmanager
@@ -173,6 +181,7 @@ class Context:
             variables=variables,
             limit=limit,
             stop=stop,
+            before=self.before,
         )
 
 
@@ -217,6 +226,32 @@ class Together:
         )
 
 
+@dataclass(frozen=True)
+class Overlapped:
+    """A phase that runs a playbook, and the one before it: Ansible starts while `first` runs, and waits for its end."""
+
+    first: Phase
+    then: Phase
+
+    @property
+    def title(self) -> str:
+        return f"{self.first.title} and {self.then.title}"
+
+    def needed(self, context: Context) -> bool:
+        return True
+
+    def run(self, context: Context) -> None:
+        with ThreadPoolExecutor(1) as pool:
+            context.before = pool.submit(_execute_one, self.first, context)
+            try:
+                _execute_one(self.then, context)
+            except KeyboardInterrupt:
+                context.interrupted.set()
+                raise
+            finally:
+                context.before = None
+
+
 def in_parallel(
     items: Sequence[Item],
     work: Callable[[Item], Any],
@@ -251,7 +286,7 @@ def in_parallel(
 
 
 def _execute_one(phase: Phase, context: Context) -> None:
-    if isinstance(phase, Together):
+    if isinstance(phase, Together | Overlapped):
         phase.run(context)
         return
     started = time.monotonic()

@@ -65,7 +65,7 @@ class ReachMachines:
                 if target:
                     _answering(context, machine.name, context.shared(target))
 
-        in_parallel(context.targets, reach, workers=len(context.targets))
+        in_parallel(context.targets, reach, workers=len(context.targets), interrupted=context.interrupted)
         save(context)
 
 
@@ -106,6 +106,7 @@ def _answering(context: Context, name: str, target: SshTarget) -> None:
 
 
 def _running(context: Context, name: str) -> Machine:
+    context.go_on()
     seen = {machine.name: machine for machine in context.provider.machines()}.get(name)
     if seen and seen.status == "running":
         return seen

@@ -107,6 +107,92 @@ def test_applying_knows_what_changed(node):
         applying.apply(Kubectl(node.host), "text", timeout=1, dry_run=False)
 
 
+def manifest(item):
+    return f"---\n{json.dumps(item)}\n"
+
+
+def sent(node):
+    """The objects of the last apply; each fake answers with what it was sent, as an API server keeps it."""
+    kept = []
+
+    def take(call):
+        (path,) = [word.partition("=")[2] for word in call if word.startswith("--filename=")]
+        kept[:] = [json.loads(line) for line in Path(path).read_text().splitlines() if line != "---"]
+        return "\n".join(map(json.dumps, kept))
+
+    node.on("apply", say=take)
+    node.on("get", say=lambda _: json.dumps({"kind": "List", "items": kept}))
+    return kept
+
+
+DEPLOYMENT = {
+    "kind": "Deployment",
+    "metadata": {"name": "d", "namespace": "n", "annotations": {"a": "b"}},
+    "spec": {"replicas": 2, "paused": False, "template": {"spec": {"containers": [{"name": "c", "args": ["x", "y"]}]}}},
+}
+
+
+def test_what_is_there_as_it_was_applied_is_not_sent_again(node):
+    kept = sent(node)
+    apply = lambda *items: applying.apply(  # noqa: E731
+        Kubectl(node.host), "".join(map(manifest, items)), timeout=1, dry_run=False
+    )
+    apply(DEPLOYMENT)
+    assert kept[0]["metadata"]["annotations"]["a"] == "b"
+    del kept[0]["spec"]["paused"]  # it is the same to the API
+    kept[0]["status"] = {"ready": 2}
+    kept[0]["spec"]["template"]["spec"]["containers"][0]["image"] = "i"  # somebody else's field
+    node.calls.clear()
+    assert apply(DEPLOYMENT) == []
+    assert not node.called("apply")
+    for spoil in (
+        lambda item: item["spec"].update(replicas=1),
+        lambda item: item["spec"]["template"]["spec"]["containers"][0]["args"].pop(),
+        lambda item: item["spec"]["template"]["spec"]["containers"].append({"name": "sidecar"}),
+        lambda item: item["metadata"]["annotations"].pop("a"),
+        lambda item: item["metadata"]["annotations"].pop(applying.APPLIED),
+        lambda item: item["metadata"].update(name="other"),
+    ):
+        node.calls.clear()
+        spoil(kept[0])
+        apply(DEPLOYMENT)
+        assert node.called("apply")
+    node.calls.clear()
+    apply({**DEPLOYMENT, "spec": {"replicas": 2}})  # less than was applied: the rest is to go
+    assert node.called("apply")
+
+
+def test_the_sum_of_a_secret_is_told_to_nobody(node):
+    kept = sent(node)
+    secret = {"kind": "Secret", "metadata": {"name": "s", "namespace": "n"}}
+    for _ in range(2):
+        node.calls.clear()
+        applying.apply(Kubectl(node.host), manifest({**secret, "data": {"a": "Yg=="}}), timeout=1, dry_run=False)
+        assert node.called("apply")
+        assert "annotations" not in kept[0]["metadata"]
+    applying.apply(Kubectl(node.host), manifest(secret), timeout=1, dry_run=False)  # a place for one
+    assert applying.APPLIED in kept[0]["metadata"]["annotations"]
+
+
+values = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(-3, 3), st.sampled_from(["", "a", "b"])),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.sampled_from("abc"), inner, max_size=3)),
+    max_leaves=8,
+)
+
+
+def grown(value):
+    """What an API server may make of it: fields of others, none of what is empty."""
+    if isinstance(value, dict):
+        return {"others": 1} | {key: grown(each) for key, each in value.items() if each}
+    return [grown(each) for each in value] if isinstance(value, list) else value
+
+
+@given(values)
+def test_an_object_has_what_it_was_given(wanted):
+    assert applying.has_all(grown(wanted), wanted)
+
+
 @pytest.mark.parametrize(
     ("known", "together"),
     [

@@ -94,8 +94,8 @@ def test_local_path_as_data():
     assert json.loads(config["data"]["config.json"])["nodePathMap"][0]["paths"] == ["/d"]
     assert yaml.safe_load(config["data"]["helperPod.yaml"])["spec"]["containers"][0]["image"] == "b:1"
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
-    assert container["startupProbe"] == {"initialDelaySeconds": 0, "periodSeconds": 1, "failureThreshold": 60}
-    assert container["readinessProbe"] == {"initialDelaySeconds": 0, "periodSeconds": 5}
+    assert container["startupProbe"] == {"periodSeconds": 1, "failureThreshold": 60}
+    assert container["readinessProbe"] == {"periodSeconds": 5}
 
 
 def test_flannel_needs_no_service_where_it_knows_the_api_server():
@@ -144,11 +144,7 @@ def test_pods_of_a_node_come_after_its_network():
 def test_add_ons_are_seen_to_be_ready_at_once_and_live_as_upstream_says():
     _, daemon = yaml.safe_load_all(manifests.flannel(FLANNEL, pod_cidr="10.9.0.0/16", backend="vxlan"))
     (container,) = daemon["spec"]["template"]["spec"]["containers"]
-    assert container["readinessProbe"] == {
-        "httpGet": {"path": "/readyz"},
-        "initialDelaySeconds": 0,
-        "periodSeconds": 1,
-    }
+    assert container["readinessProbe"] == {"httpGet": {"path": "/readyz"}, "periodSeconds": 1}
     assert container["livenessProbe"] == {"initialDelaySeconds": 10}
     both = FLANNEL.replace("kind: ConfigMap", "kind: Deployment\nspec: {template: {spec: {containers: []}}}")
     _, daemon = yaml.safe_load_all(manifests.metallb(both, on_control_planes=True))

@@ -3,6 +3,7 @@
 import shlex
 
 import pytest
+from ansible_collections.ohmykube.cluster.plugins.inventory.ohmykube import InventoryModule
 from ansible_collections.ohmykube.cluster.plugins.module_utils import cluster_inventory, requirements
 from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError
 
@@ -255,3 +256,14 @@ def test_add_ons_are_told_where_there_are_any_or_were(cluster, tmp_path):
     del wish["spec"]["addons"]  # as an older version wrote it, or since the last one has gone
     made = cluster_inventory.build(wish, {**seen, "addons": ["old"]}).variables
     assert (made["addon_wanted"], made["addon_absent"]) == ([], ["old"])
+
+
+def test_machines_that_are_never_reached_are_not_waited_for_without_end():
+    class Plugin(InventoryModule):
+        wait_limit = 0.0
+
+        def get_option(self, name):
+            return {"wait_for": "/nowhere"}.get(name)
+
+    with pytest.raises(OhmykubeError, match="there is no /nowhere"):
+        Plugin()._wait()

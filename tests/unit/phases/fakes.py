@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ohmykube.errors import OhmykubeError
 from ohmykube.model.machines import Machine
+from ohmykube.phases.base import Overlapped
 
 
 @dataclass
@@ -85,6 +86,14 @@ class FakeProvider:
         return f"{address}:{port}"
 
 
+def without(plan, *titles):
+    """The phases of a plan one by one, but those whose titles these are: real machines would have to answer them."""
+    found = [
+        each for phase in plan for each in ((phase.first, phase.then) if isinstance(phase, Overlapped) else (phase,))
+    ]
+    return [phase for phase in found if phase.title not in titles]
+
+
 @dataclass
 class FakePlaybooks:
     """Counts runs; `fails` is raised by the next one. told: the variables and the limit of the last one."""
@@ -94,7 +103,9 @@ class FakePlaybooks:
     ran: list[str] = field(default_factory=list)
     told: tuple = ()
 
-    def run(self, playbook, on_step, *, on_end=None, variables=None, limit=(), stop=lambda: None):
+    def run(self, playbook, on_step, *, on_end=None, variables=None, limit=(), stop=lambda: None, before=None):
+        if before:
+            before.result()
         self.ran.append(playbook)
         self.told = variables, limit
         on_step("dev-worker-1", "a task")

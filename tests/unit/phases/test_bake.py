@@ -4,10 +4,10 @@ import pytest
 
 from ohmykube.errors import OhmykubeError
 from ohmykube.phases.base import execute
-from ohmykube.phases.machines import ReachMachines
 from ohmykube.plans import BAKE
+from tests.unit.phases.fakes import without
 
-PLAN = [phase for phase in BAKE if not isinstance(phase, ReachMachines)]
+PLAN = without(BAKE, "ssh")
 
 
 def test_a_prepared_machine_becomes_an_image_and_nothing_else_is_left(context):

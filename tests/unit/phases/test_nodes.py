@@ -11,6 +11,7 @@ from ohmykube.phases import base
 from ohmykube.phases.machines import save
 from ohmykube.phases.nodes import JoinNodes, Removal, RemoveNodes, roll_back
 from ohmykube.plans import ADD, START, STOP, UP, delete
+from tests.unit.phases.fakes import without
 
 
 def titles(plan):
@@ -41,20 +42,19 @@ def test_the_plans_read_as_a_story():
         "check this computer",
         "record the cluster",
         "machines and packages and images",
-        "ssh",
-        "Kubernetes",
+        "ssh and Kubernetes",
         "remove nodes",
         "kubeconfig",
     ]
     assert titles(STOP) == ["end power cuts", "stop the machines"]
-    assert titles(START) == ["start the machines", "ssh", "Kubernetes", "kubeconfig"]
+    assert titles(START) == ["start the machines", "ssh and Kubernetes", "kubeconfig"]
     assert "remove nodes" in titles(UP)
 
 
 def test_added_nodes_alone_are_made_and_joined(cluster):
     cluster.provider.existing["dev-worker-1"] = "stopped"
     adding = grown(cluster, 2)
-    base.execute([phase for phase in ADD if phase.title not in ("ssh", "kubeconfig")], adding)
+    base.execute(without(ADD, "ssh", "kubeconfig"), adding)
     assert cluster.provider.existing["dev-worker-1"] == "stopped"
     assert cluster.provider.existing["dev-worker-4"] == "running"
     assert cluster.playbooks.ran == ["add"]
@@ -161,6 +161,6 @@ def test_machines_are_switched_off_and_on_in_order(cluster):
 
 def test_only_machines_that_run_are_asked_how_they_are(cluster):
     cluster.provider.existing["dev-worker-1"] = "stopped"
-    base.execute([START[2]], cluster)
+    base.execute(without(START, "start the machines", "ssh", "kubeconfig"), cluster)
     assert cluster.playbooks.ran == ["site"]
     assert cluster.playbooks.told[1] == ["dev-control-plane-1", "dev-worker-2"]

@@ -16,11 +16,12 @@ from ohmykube.phases.machines import MakeMachines, ReachMachines, RecordWish
 from ohmykube.phases.preflight import Preflight
 from ohmykube.phases.teardown import CleanUp, DeleteMachines, ResetMachines
 from ohmykube.plans import DOWN, UP
+from tests.unit.phases.fakes import without
 
 
 def without_ssh(plan):
     """The plan up to where a real machine must answer."""
-    return [phase for phase in plan if phase.title not in ("ssh", "Kubernetes", "kubeconfig")]
+    return without(plan, "ssh", "Kubernetes", "kubeconfig")
 
 
 def test_the_plans_read_as_a_story():
@@ -28,8 +29,7 @@ def test_the_plans_read_as_a_story():
         "check this computer",
         "record the cluster",
         "machines and packages and images",
-        "ssh",
-        "Kubernetes",
+        "ssh and Kubernetes",
         "remove nodes",
         "kubeconfig",
     ]
@@ -186,6 +186,54 @@ def test_ctrl_c_reaches_phases_that_run_together(context, request):
     with pytest.raises(KeyboardInterrupt):
         base.execute([base.Together((Endless(), Preflight()))], context)
     assert ended == [True]
+
+
+class Named:
+    """A phase that does something."""
+
+    def __init__(self, title, work):
+        self.title, self.work = title, work
+
+    def needed(self, context):
+        return True
+
+    def run(self, context):
+        self.work()
+
+
+def test_a_playbook_begins_when_the_phase_before_it_has_ended(context):
+    order = []
+    first = Named("ssh", lambda: (time.sleep(0.1), order.append("reached")))
+    then = Named("Kubernetes", lambda: (order.append("started"), context.play("Kubernetes", "site")))
+    base.execute([base.Overlapped(first, then)], context)
+    assert order == ["started", "reached"]
+    told = [(event.kind, event.phase) for event in context.seen]
+    assert told.index(("done", "ssh")) < told.index(("step", "Kubernetes")) < told.index(("done", "Kubernetes"))
+    assert context.before is None
+
+
+def test_what_cannot_be_reached_ends_the_playbook(context):
+    def refuse():
+        raise OhmykubeError("ssh.unreachable", "no answer")
+
+    then = Named("Kubernetes", lambda: context.play("Kubernetes", "site"))
+    with pytest.raises(OhmykubeError, match="no answer"):
+        base.execute([base.Overlapped(Named("ssh", refuse), then)], context)
+    assert context.playbooks.ran == []
+    assert {event.phase for event in context.seen if event.kind == "fail"} == {"ssh", "Kubernetes"}
+
+
+def test_a_playbook_that_is_interrupted_ends_the_wait_for_machines(context):
+    def interrupt():
+        raise KeyboardInterrupt
+
+    def wait():
+        while True:
+            context.go_on()
+            time.sleep(0.01)
+
+    with pytest.raises(KeyboardInterrupt):
+        base.execute([base.Overlapped(Named("ssh", wait), Named("Kubernetes", interrupt))], context)
 
 
 def test_no_more_than_asked_for_at_once():

@@ -33,6 +33,11 @@ options:
     default: ~/.ohmykube
     env:
       - name: OHMYKUBE_HOME
+  wait_for:
+    description:
+      - A file that is there once the machines can be reached; the cluster is read then. For who starts Ansible while
+        machines boot.
+    type: path
 """
 
 EXAMPLES = r"""
@@ -45,6 +50,7 @@ plugin: ohmykube.cluster.ohmykube
 """
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -54,11 +60,14 @@ from ansible.plugins.inventory import BaseInventoryPlugin
 from ansible_collections.ohmykube.cluster.plugins.module_utils import cluster_inventory
 from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError
 
+_POLL = 0.02  # seconds
+
 
 class InventoryModule(BaseInventoryPlugin):
     """Thin: reads the files; module_utils/cluster_inventory.py decides what they mean."""
 
     NAME = "ohmykube.cluster.ohmykube"
+    wait_limit = 1800.0  # seconds; machines that do not answer are given up sooner by who waits for them
 
     def verify_file(self, path: str) -> bool:
         return super().verify_file(path) and path.endswith(("ohmykube.yml", "ohmykube.yaml"))
@@ -67,6 +76,7 @@ class InventoryModule(BaseInventoryPlugin):
         super().parse(inventory, loader, path, cache)
         self._read_config_data(path)
         try:
+            self._wait()
             made = self._build(Path(self.get_option("home")).expanduser())
         except OhmykubeError as error:
             raise AnsibleParserError(f"{error.message} ({error.hint})") from error
@@ -80,6 +90,14 @@ class InventoryModule(BaseInventoryPlugin):
         for host, variables in made.hosts.items():
             for name, value in variables.items():
                 inventory.set_variable(host, name, value)
+
+    def _wait(self) -> None:
+        wanted, deadline = self.get_option("wait_for"), time.monotonic() + self.wait_limit
+        while wanted and not Path(wanted).exists():
+            if time.monotonic() > deadline:
+                words = f"after {self.wait_limit:.0f} s there is no {wanted}"
+                raise OhmykubeError("inventory.waited", words, hint="`ohmykube status` shows the machines")
+            time.sleep(_POLL)
 
     def _build(self, home: Path) -> cluster_inventory.Inventory:
         name = self.get_option("name") or _text(home / "current", "no cluster is current").strip()

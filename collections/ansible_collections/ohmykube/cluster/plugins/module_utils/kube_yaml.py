@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -25,6 +26,11 @@ for _tag in _TEXTS:
 def documents(text: str) -> Iterator[Any]:
     """Those that are not empty. Raises yaml.YAMLError."""
     return filter(None, yaml.load_all(text, Loader=_Loader))
+
+
+def manifest(items: Iterable[Any]) -> str:
+    """For kubectl, and for who has only JSON: an object is a line of it between separators of YAML."""
+    return "".join(f"---\n{json.dumps(item)}\n" for item in items)
 
 
 def text(items: Iterable[Any]) -> str:

@@ -150,7 +150,7 @@ def metallb_pool(text: str, *, addresses: str, peers: Sequence[Mapping[str, Any]
         port = {"peerPort": int(peer["port"])} if peer.get("port") else {}
         ways.append(_metallb("BGPPeer", f"ohmykube-{number}", {**spec, **port}, version="v1beta2"))
     webhooks = [item for item in kube_yaml.documents(text) if item["kind"] == _WEBHOOKS]
-    return kube_yaml.text([pool, *ways, *webhooks])
+    return kube_yaml.manifest([pool, *ways, *webhooks])
 
 
 def _metallb(kind: str, name: str, spec: Manifest, *, version: str = "v1beta1") -> Manifest:
@@ -183,7 +183,7 @@ def _quick_probes(pod: Manifest) -> None:
     for container in pod["containers"]:
         for kind in ("startupProbe", "readinessProbe"):
             if kind in container:
-                container[kind]["initialDelaySeconds"] = 0
+                container[kind].pop("initialDelaySeconds", None)
         if "startupProbe" in container:
             startup = {"periodSeconds": _PROBE_SECONDS, "failureThreshold": _STARTUP_SECONDS // _PROBE_SECONDS}
             container["startupProbe"].update(startup)
@@ -226,4 +226,4 @@ def _changed(
             f"the manifest is not built as expected: {error!r}",
             hint="use a version of the component that the catalogue knows",
         ) from error
-    return kube_yaml.text(items)
+    return kube_yaml.manifest(items)

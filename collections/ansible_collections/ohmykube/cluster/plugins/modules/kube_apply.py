@@ -10,6 +10,9 @@ description:
   - Applies manifests by server-side apply as the field manager C(ohmykube), with kubectl and the administrator's
     kubeconfig of the node.
   - What changed is what the API server recorded as changed by that field manager.
+  - Manifests of which each document is a line of JSON are sent only where an object lacks something that its manifest
+    says, or was applied from another one. The annotation C(ohmykube.dev/applied) is the manifest's sum; Secrets with
+    data have none.
   - While the API server or a webhook is still starting, it is tried again.
 version_added: 0.1.0
 author:

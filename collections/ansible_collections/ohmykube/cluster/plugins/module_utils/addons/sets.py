@@ -74,7 +74,7 @@ def described(wishes: Iterable[Wish], charts: Charts, only: Iterable[str] = ()) 
         install = {
             "name": addon.name,
             "version": source.version,
-            "manifest": kube_yaml.text(items),
+            "manifest": kube_yaml.manifest(items),
             "objects": [_reference(item) for item in items],
             "requires": list(addon.requires),
             "priority": addon.priority,

@@ -62,7 +62,7 @@ class Charts:
             return ""
         text = self.text(Release(name, namespace, self.kubernetes, json.dumps(values), archive=str(kept.path)))
         made = objects.objects(text, name, namespace) if text else []
-        return kube_yaml.text(made) if made else ""
+        return kube_yaml.manifest(made) if made else ""
 
     def images(self, artifact: Artifact, name: str, namespace: str, values: Mapping[str, Any]) -> tuple[str, ...]:
         """Those that its workloads run; before it can be rendered, what the catalogue says. Raises as `text`."""

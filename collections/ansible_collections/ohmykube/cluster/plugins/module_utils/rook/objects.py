@@ -70,7 +70,7 @@ def cluster(devices: Mapping[str, Sequence[str]], *, image: str, taints: Sequenc
         _ceph("CephObjectStore", BUCKETS, _object_store(number, placement)),
         *_classes(default_class),
     ]
-    return kube_yaml.text(items)
+    return kube_yaml.manifest(items)
 
 
 def _ceph_cluster(used: Mapping[str, list[str]], number: int, image: str, placement: Object) -> Object:
