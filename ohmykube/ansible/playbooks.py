@@ -97,8 +97,10 @@ class AnsiblePlaybooks:
                 quiet=True,
             )
         if result.status == "canceled":
-            error = None if interrupted() else _failed(before) or stop()
-            if isinstance(error, OhmykubeError):
+            if not interrupted() and (vain := _failed(before)):
+                raise vain
+            error = None if interrupted() else stop()
+            if error:
                 error.context.setdefault("log", str(folder))
             raise error or KeyboardInterrupt
         raise_all(listener.errors)

@@ -297,6 +297,8 @@ def _execute_one(phase: Phase, context: Context) -> None:
     try:
         phase.run(context)
     except BaseException:
-        context.events(Event("fail", phase.title, seconds=time.monotonic() - started))
+        vain = context.before and context.before.done() and context.before.exception()
+        kind = "skip" if vain else "fail"  # what it waited for has failed, and says so itself
+        context.events(Event(kind, phase.title, seconds=time.monotonic() - started))
         raise
     context.events(Event("done", phase.title, seconds=time.monotonic() - started))
