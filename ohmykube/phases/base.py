@@ -13,11 +13,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ohmykube import sockets
-from ohmykube.errors import OhmykubeError, raise_all
+from ohmykube.errors import OhmykubeError
 from ohmykube.model.machines import MachineSpec, SshTarget
+from ohmykube.phases.parallel import in_parallel
 from ohmykube.providers.base import Provider
 from ohmykube.store.home import ClusterFolder
 from ohmykube.store.machine_images import MachineImages
@@ -26,7 +27,6 @@ from ohmykube.store.state import State
 if TYPE_CHECKING:  # verbs that run no phase tell of theirs too
     from ohmykube.model.spec import Cluster
 
-Item = TypeVar("Item")
 Steps = Callable[[str], None]  # told what is being done
 
 
@@ -250,39 +250,6 @@ class Overlapped:
                 raise
             finally:
                 context.before = None
-
-
-def in_parallel(
-    items: Sequence[Item],
-    work: Callable[[Item], Any],
-    *,
-    workers: int,
-    interrupted: threading.Event | None = None,
-) -> None:
-    """Do the work for all items, at most `workers` at once; then raise every error of theirs together.
-
-    interrupted: is set where Ctrl-C ends the wait for them; else they come to their end first.
-    """
-    if not items:
-        return
-    errors: list[OhmykubeError] = []
-    guard = threading.Lock()
-
-    def one(item: Item) -> None:
-        try:
-            work(item)
-        except OhmykubeError as error:
-            with guard:
-                errors.extend(getattr(error, "errors", [error]))
-
-    with ThreadPoolExecutor(max_workers=max(1, min(workers, len(items)))) as pool:
-        try:
-            list(pool.map(one, items))
-        except KeyboardInterrupt:
-            if interrupted:
-                interrupted.set()
-            raise
-    raise_all(errors)
 
 
 def _execute_one(phase: Phase, context: Context) -> None:

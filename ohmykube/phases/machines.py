@@ -6,7 +6,8 @@ from dataclasses import replace
 from ohmykube import ssh
 from ohmykube.errors import OhmykubeError, raise_all
 from ohmykube.model.machines import Machine, MachineSpec, SshTarget
-from ohmykube.phases.base import Context, in_parallel
+from ohmykube.phases.base import Context
+from ohmykube.phases.parallel import in_parallel
 from ohmykube.store import sources
 from ohmykube.store.state import MachineRecord
 

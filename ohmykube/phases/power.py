@@ -1,8 +1,9 @@
 """Switch machines off and on again, and see to it that the cluster is what it was."""
 
 from ohmykube.model.machines import MachineSpec
-from ohmykube.phases.base import Context, in_parallel
+from ohmykube.phases.base import Context
 from ohmykube.phases.machines import save
+from ohmykube.phases.parallel import in_parallel
 from ohmykube.phases.watch import watching
 
 

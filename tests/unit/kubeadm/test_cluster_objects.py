@@ -111,13 +111,17 @@ def manifest(item):
     return f"---\n{json.dumps(item)}\n"
 
 
+def _file(call):
+    (path,) = [word.partition("=")[2] for word in call if word.startswith("--filename=")]
+    return Path(path).read_text()
+
+
 def sent(node):
     """The objects of the last apply; each fake answers with what it was sent, as an API server keeps it."""
     kept = []
 
     def take(call):
-        (path,) = [word.partition("=")[2] for word in call if word.startswith("--filename=")]
-        kept[:] = [json.loads(line) for line in Path(path).read_text().splitlines() if line != "---"]
+        kept[:] = [json.loads(line) for line in _file(call).splitlines() if line != "---"]
         return "\n".join(map(json.dumps, kept))
 
     node.on("apply", say=take)
@@ -160,6 +164,22 @@ def test_what_is_there_as_it_was_applied_is_not_sent_again(node):
     node.calls.clear()
     apply({**DEPLOYMENT, "spec": {"replicas": 2}})  # less than was applied: the rest is to go
     assert node.called("apply")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{kind: Namespace, metadata: {name: a}}",
+        '{"kind": "List", "items": []}',
+        "[1, 2]",
+        '{"metadata": {"generateName": "a"}}',
+    ],
+)
+def test_manifests_of_other_forms_are_kubectls_to_read(node, text):
+    sent = []
+    node.on("apply", say=lambda call: sent.append(_file(call)) or "")
+    applying.apply(Kubectl(node.host), text, timeout=1, dry_run=False)
+    assert sent == [text]
 
 
 def test_the_sum_of_a_secret_is_told_to_nobody(node):

@@ -13,6 +13,7 @@ from ohmykube.phases import base
 from ohmykube.phases.artifacts import FetchImages
 from ohmykube.phases.kubernetes import InstallKubernetes
 from ohmykube.phases.machines import MakeMachines, ReachMachines, RecordWish
+from ohmykube.phases.parallel import in_parallel
 from ohmykube.phases.preflight import Preflight
 from ohmykube.phases.teardown import CleanUp, DeleteMachines, ResetMachines
 from ohmykube.plans import DOWN, UP
@@ -152,7 +153,7 @@ def test_phases_together_all_finish_before_an_error_is_raised():
         done.append(item)
 
     with pytest.raises(OhmykubeError, match="one failed"):
-        base.in_parallel([1, 2, 3], work, workers=3)
+        in_parallel([1, 2, 3], work, workers=3)
     assert sorted(done) == [2, 3]
 
 
@@ -249,7 +250,7 @@ def test_no_more_than_asked_for_at_once():
         with guard:
             now -= 1
 
-    base.in_parallel(list(range(12)), work, workers=3)
+    in_parallel(list(range(12)), work, workers=3)
     assert most <= 3
 
 

@@ -29,7 +29,7 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True)
 class _File:
-    """items: the objects of the file; None where it is more than JSON, which is all that a node can read."""
+    """items: the objects of the file; None where it is not ours, but YAML, which a node has nothing to read with."""
 
     path: str
     items: Sequence[dict[str, Any]] | None
@@ -88,16 +88,17 @@ def apply_in_order(
 
 
 def _with(text: str, use: Callable[[_File], Answer]) -> Answer:
-    parts = [part for part in map(str.strip, _SEPARATOR.split(text)) if part]
-    if not all(part.startswith("{") for part in parts):
+    try:
+        items = [_marked(json.loads(part)) for part in _SEPARATOR.split(text) if part.strip()]
+    except (ValueError, LookupError, TypeError):  # no JSON, or no object with a name
         return with_file(text, lambda path: use(_File(path, None)))
-    items = [_marked(json.loads(part)) for part in parts]
     marked = "".join(f"---\n{json.dumps(item)}\n" for item in items)
     return with_file(marked, lambda path: use(_File(path, items)))
 
 
 def _marked(item: dict[str, Any]) -> dict[str, Any]:
-    """With its sum, unless that would tell of something secret."""
+    """With its sum, unless that would tell of something secret. LookupError where it has no name."""
+    named(item)
     if item["kind"] == "Secret" and ("data" in item or "stringData" in item):
         return item
     mark = hashlib.sha256(json.dumps(item, sort_keys=True).encode()).hexdigest()[:32]
