@@ -120,7 +120,7 @@ class AnsiblePlaybooks:
         inventory = f"plugin: ohmykube.cluster.ohmykube\nname: {self.folder.name}\nhome: {self.home}\n"
         if before:
             ready = folder / "ready"
-            inventory += f"wait_for: {ready}\n"
+            inventory += f"wait_for: {ready}\nwait_pid: {os.getpid()}\n"
             before.add_done_callback(lambda done: None if done.exception() else ready.touch())
         (folder / "ohmykube.yml").write_text(inventory)
 

@@ -1,6 +1,8 @@
 """From cluster.yaml and state.json to role variables."""
 
+import os
 import shlex
+import subprocess
 
 import pytest
 from ansible_collections.ohmykube.cluster.plugins.inventory.ohmykube import InventoryModule
@@ -258,12 +260,16 @@ def test_add_ons_are_told_where_there_are_any_or_were(cluster, tmp_path):
     assert (made["addon_wanted"], made["addon_absent"]) == ([], ["old"])
 
 
-def test_machines_that_are_never_reached_are_not_waited_for_without_end():
+@pytest.mark.parametrize("limit", [0.0, 60.0])
+def test_machines_that_nobody_reaches_any_more_are_not_waited_for(limit):
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+
     class Plugin(InventoryModule):
-        wait_limit = 0.0
+        wait_limit = limit
 
         def get_option(self, name):
-            return {"wait_for": "/nowhere"}.get(name)
+            return {"wait_for": "/nowhere", "wait_pid": ended.pid if limit else os.getpid()}[name]
 
     with pytest.raises(OhmykubeError, match="there is no /nowhere"):
         Plugin()._wait()

@@ -38,6 +38,9 @@ options:
       - A file that is there once the machines can be reached; the cluster is read then. For who starts Ansible while
         machines boot.
     type: path
+  wait_pid:
+    description: The process that makes that file. Where it has ended, nobody waits any longer.
+    type: int
 """
 
 EXAMPLES = r"""
@@ -50,6 +53,7 @@ plugin: ohmykube.cluster.ohmykube
 """
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -92,10 +96,11 @@ class InventoryModule(BaseInventoryPlugin):
                 inventory.set_variable(host, name, value)
 
     def _wait(self) -> None:
-        wanted, deadline = self.get_option("wait_for"), time.monotonic() + self.wait_limit
+        wanted, pid = self.get_option("wait_for"), self.get_option("wait_pid")
+        deadline = time.monotonic() + self.wait_limit
         while wanted and not Path(wanted).exists():
-            if time.monotonic() > deadline:
-                words = f"after {self.wait_limit:.0f} s there is no {wanted}"
+            if time.monotonic() > deadline or (pid and not _runs(pid)):
+                words = f"there is no {wanted}, and nobody who makes it"
                 raise OhmykubeError("inventory.waited", words, hint="`ohmykube status` shows the machines")
             time.sleep(_POLL)
 
@@ -105,6 +110,14 @@ class InventoryModule(BaseInventoryPlugin):
         cluster = yaml.safe_load(_text(folder / "cluster.yaml", f"there is no cluster {name!r}"))
         state = json.loads(_text(folder / "state.json", f"the cluster {name!r} has no machines yet"))
         return cluster_inventory.build(cluster, state)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except OSError as error:
+        return isinstance(error, PermissionError)
+    return True
 
 
 def _text(path: Path, words: str) -> str:
