@@ -13,6 +13,7 @@ from ansible_collections.ohmykube.cluster.plugins.module_utils.kubeadm import (
     KUBELET,
     Kubeadm,
     Setup,
+    alone,
 )
 from ansible_collections.ohmykube.cluster.plugins.module_utils.kubectl import Kubectl, patiently, until, with_file
 
@@ -252,3 +253,10 @@ def test_kubectl_fails_with_its_own_words(node):
     assert Kubectl(node.host).items("nodes") == []
     node.on("get", say='{"kind": "Node"}')
     assert Kubectl(node.host).items("node", "a") == [{"kind": "Node"}]
+
+
+def test_one_kubeadm_at_a_time_makes_a_node(node):
+    with alone(node.host, 5), pytest.raises(OhmykubeError, match="Another process"), alone(node.host, 0):
+        pass
+    with alone(node.host, 0):
+        pass

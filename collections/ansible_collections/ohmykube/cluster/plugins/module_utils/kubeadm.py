@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import Ohm
 from ansible_collections.ohmykube.cluster.plugins.module_utils.files import write_atomic
 from ansible_collections.ohmykube.cluster.plugins.module_utils.host import Host
 from ansible_collections.ohmykube.cluster.plugins.module_utils.kubectl import ADMIN, PATH, POLL, Kubectl
+from ansible_collections.ohmykube.cluster.plugins.module_utils.locking import locked
 from ansible_collections.ohmykube.cluster.plugins.module_utils.reset import network
 
 KUBELET = "/etc/kubernetes/kubelet.conf"
@@ -34,6 +36,7 @@ _UNKNOWN = (
     "forbidden",
     "unable to read",
 )
+_LOCK = "/run/ohmykube/kubeadm.lock"
 _RESET_TIMEOUT = 120  # seconds
 _SOON = "--request-timeout=3s"  # while a cluster starts, nobody has the address that control planes share
 _SOON_TIMEOUT = 10  # seconds
@@ -50,6 +53,18 @@ class Setup:
     patches: Mapping[str, str] = field(default_factory=dict)
     pods: Mapping[str, str] = field(default_factory=dict)
     control_plane: bool = False
+
+
+@contextmanager
+def alone(host: Host, seconds: float) -> Iterator[None]:
+    """While no other kubeadm of ours makes this node: it outlives the connection of whoever was interrupted.
+
+    seconds: to wait for its end; then OhmykubeError `cache.locked`.
+    """
+    lock = host.path(_LOCK)
+    lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with locked(lock, seconds):
+        yield
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,7 @@ from typing import Any
 
 from ansible_collections.ohmykube.cluster.plugins.module_utils import control_planes, etcd, moving, tokens
 from ansible_collections.ohmykube.cluster.plugins.module_utils.host import Host
-from ansible_collections.ohmykube.cluster.plugins.module_utils.kubeadm import Kubeadm, Setup
+from ansible_collections.ohmykube.cluster.plugins.module_utils.kubeadm import Kubeadm, Setup, alone
 from ansible_collections.ohmykube.cluster.plugins.module_utils.kubectl import Kubectl, patiently
 from ansible_collections.ohmykube.cluster.plugins.module_utils.report import run_module
 
@@ -117,6 +117,13 @@ ARGUMENTS = {
 
 
 def run(options: dict[str, Any], host: Host, *, check_mode: bool) -> dict[str, Any]:
+    if check_mode:
+        return _run(options, host, check_mode=True)
+    with alone(host, options["timeout"]):
+        return _run(options, host, check_mode=False)
+
+
+def _run(options: dict[str, Any], host: Host, *, check_mode: bool) -> dict[str, Any]:
     kubeadm, address = Kubeadm(host, options["ignore_preflight"]), options["address"]
     made = kubeadm.initialised()
     if not made:

@@ -80,7 +80,7 @@ from typing import Any
 from ansible_collections.ohmykube.cluster.plugins.module_utils import control_planes, moving
 from ansible_collections.ohmykube.cluster.plugins.module_utils.etcd import Etcd, gateway
 from ansible_collections.ohmykube.cluster.plugins.module_utils.host import Host
-from ansible_collections.ohmykube.cluster.plugins.module_utils.kubeadm import CONFIG, KUBELET, Kubeadm, Setup
+from ansible_collections.ohmykube.cluster.plugins.module_utils.kubeadm import CONFIG, KUBELET, Kubeadm, Setup, alone
 from ansible_collections.ohmykube.cluster.plugins.module_utils.kubectl import Kubectl
 from ansible_collections.ohmykube.cluster.plugins.module_utils.report import run_module
 
@@ -102,6 +102,13 @@ REACH_TIMEOUT = 30  # seconds that the API server may take to say whether it kno
 
 
 def run(options: dict[str, Any], host: Host, *, check_mode: bool) -> dict[str, Any]:
+    if check_mode:
+        return _run(options, host, check_mode=True)
+    with alone(host, options["timeout"]):
+        return _run(options, host, check_mode=False)
+
+
+def _run(options: dict[str, Any], host: Host, *, check_mode: bool) -> dict[str, Any]:
     kubeadm, plane = Kubeadm(host, options["ignore_preflight"]), options["control_plane"]
     old = moving.old_address(host, options["address"])
     if old and plane and kubeadm.initialised() and not options["unjoined"]:
