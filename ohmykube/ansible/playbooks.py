@@ -19,6 +19,7 @@ _IDLE_LIMIT = 900  # seconds without a word: every task of the collection, but u
 _SIGNAL_LIMIT = 1  # seconds until Ctrl-C is noticed
 
 # A user's own ansible.cfg must not change how clusters are made; this one lies in each run's folder, to rerun by hand.
+# A task is not tried again by itself: a process of an interrupted run would do it beside the next run.
 # Asking each millisecond whether a task has ended, as Ansible does by itself, takes a twentieth of a small computer.
 _CONFIG = """\
 [defaults]
@@ -42,7 +43,7 @@ pipelining = True
 control_path = %(directory)s/%%C
 control_path_dir = {sockets}
 ssh_args = -F /dev/null -o ControlMaster=auto -o ControlPersist=60s -o ServerAliveInterval=5 -o ServerAliveCountMax=3
-retries = 3
+retries = 0
 timeout = 10
 """
 

@@ -23,8 +23,6 @@ POLL = 0.5  # seconds between two looks at the API
 
 # What the API server and webhooks say while they are still starting: worth another try.
 _PASSING = (
-    "(forbidden): unknown",  # an API server that has not read yet what its administrator may do
-    'forbidden: user "kubernetes-admin"',
     "connection refused",
     "connection reset",
     "failed calling webhook",
