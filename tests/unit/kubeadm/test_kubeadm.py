@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from ansible_collections.ohmykube.cluster.plugins.module_utils import tokens
+from ansible_collections.ohmykube.cluster.plugins.module_utils import kubeadm, tokens
 from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError
 from ansible_collections.ohmykube.cluster.plugins.module_utils.host import Completed
 from ansible_collections.ohmykube.cluster.plugins.module_utils.kubeadm import (
@@ -247,8 +247,15 @@ def test_kubectl_fails_with_its_own_words(node):
     assert Kubectl(node.host).items("node", "a") == [{"kind": "Node"}]
 
 
-def test_one_kubeadm_at_a_time_makes_a_node(node):
-    with alone(node.host, 5), pytest.raises(OhmykubeError, match="Another process"), alone(node.host, 0):
-        pass
-    with alone(node.host, 0):
-        pass
+def test_one_module_at_a_time_makes_a_node(node, monkeypatch):
+    monkeypatch.setattr(kubeadm, "_LOCK_TIMEOUT", 0)
+
+    @alone
+    def module(options, host, *, check_mode):
+        return options["inner"]({}, host, check_mode=check_mode) if "inner" in options else options
+
+    for _ in range(2):
+        assert module({"a": 1}, node.host, check_mode=False) == {"a": 1}
+        with pytest.raises(OhmykubeError, match="Another process"):
+            module({"inner": module}, node.host, check_mode=False)
+    assert module({"inner": module}, node.host, check_mode=True) == {}

@@ -6,16 +6,18 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import wraps
 from pathlib import Path
+from typing import Any
 
 from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError
 from ansible_collections.ohmykube.cluster.plugins.module_utils.files import write_atomic
 from ansible_collections.ohmykube.cluster.plugins.module_utils.host import Host
 from ansible_collections.ohmykube.cluster.plugins.module_utils.kubectl import ADMIN, PATH, POLL, Kubectl
 from ansible_collections.ohmykube.cluster.plugins.module_utils.locking import locked
+from ansible_collections.ohmykube.cluster.plugins.module_utils.report import Run
 from ansible_collections.ohmykube.cluster.plugins.module_utils.reset import network
 
 KUBELET = "/etc/kubernetes/kubelet.conf"
@@ -37,6 +39,7 @@ _UNKNOWN = (
     "unable to read",
 )
 _LOCK = "/run/ohmykube/kubeadm.lock"
+_LOCK_TIMEOUT = 300  # seconds for another module to come to its end
 _RESET_TIMEOUT = 120  # seconds
 _SOON = "--request-timeout=3s"  # while a cluster starts, nobody has the address that control planes share
 _SOON_TIMEOUT = 10  # seconds
@@ -55,16 +58,22 @@ class Setup:
     control_plane: bool = False
 
 
-@contextmanager
-def alone(host: Host, seconds: float) -> Iterator[None]:
-    """While no other kubeadm of ours makes this node: it outlives the connection of whoever was interrupted.
+def alone(run: Run) -> Run:
+    """A module that makes a node: it waits for the end of another one that does.
 
-    seconds: to wait for its end; then OhmykubeError `cache.locked`.
+    They outlive the connection of whoever was interrupted. Raises OhmykubeError `cache.locked` where there is no end.
     """
-    lock = host.path(_LOCK)
-    lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with locked(lock, seconds):
-        yield
+
+    @wraps(run)
+    def waiting(options: dict[str, Any], host: Host, *, check_mode: bool) -> dict[str, Any]:
+        if check_mode:
+            return run(options, host, check_mode=True)
+        lock = host.path(_LOCK)
+        lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with locked(lock, _LOCK_TIMEOUT):
+            return run(options, host, check_mode=False)
+
+    return waiting
 
 
 @dataclass(frozen=True)

@@ -116,14 +116,8 @@ ARGUMENTS = {
 }
 
 
+@alone
 def run(options: dict[str, Any], host: Host, *, check_mode: bool) -> dict[str, Any]:
-    if check_mode:
-        return _run(options, host, check_mode=True)
-    with alone(host, options["timeout"]):
-        return _run(options, host, check_mode=False)
-
-
-def _run(options: dict[str, Any], host: Host, *, check_mode: bool) -> dict[str, Any]:
     kubeadm, address = Kubeadm(host, options["ignore_preflight"]), options["address"]
     made = kubeadm.initialised()
     if not made:

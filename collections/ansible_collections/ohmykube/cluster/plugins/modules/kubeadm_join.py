@@ -101,14 +101,8 @@ ARGUMENTS = {
 REACH_TIMEOUT = 30  # seconds that the API server may take to say whether it knows the node
 
 
+@alone
 def run(options: dict[str, Any], host: Host, *, check_mode: bool) -> dict[str, Any]:
-    if check_mode:
-        return _run(options, host, check_mode=True)
-    with alone(host, options["timeout"]):
-        return _run(options, host, check_mode=False)
-
-
-def _run(options: dict[str, Any], host: Host, *, check_mode: bool) -> dict[str, Any]:
     kubeadm, plane = Kubeadm(host, options["ignore_preflight"]), options["control_plane"]
     old = moving.old_address(host, options["address"])
     if old and plane and kubeadm.initialised() and not options["unjoined"]:
