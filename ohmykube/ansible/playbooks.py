@@ -3,9 +3,10 @@
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from ohmykube.store.home import ClusterFolder
 _RUN_LIMIT = 3600  # seconds for a whole playbook
 _IDLE_LIMIT = 900  # seconds without a word: every task of the collection, but users' hooks, is bounded well below this
 _SIGNAL_LIMIT = 1  # seconds until Ctrl-C is noticed
+_END_LIMIT = 2  # seconds for Ansible to end its tasks and itself
 
 # A user's own ansible.cfg must not change how clusters are made; this one lies in each run's folder, to rerun by hand.
 # A task is not tried again by itself: a process of an interrupted run would do it beside the next run.
@@ -35,6 +37,7 @@ any_errors_fatal = False
 
 [inventory]
 enable_plugins = ohmykube.cluster.ohmykube
+any_unparsed_is_failed = True
 
 [connection]
 pipelining = True
@@ -79,6 +82,7 @@ class AnsiblePlaybooks:
         folder = self.folder.new_run(playbook)
         listener = _Listener(on_step, on_end, folder)
         with _signals() as interrupted:
+            end = _End(lambda: _reason(interrupted, before, stop, folder), listener)
             self._prepare(folder, before)
             result = ansible_runner.run(
                 private_data_dir=str(folder),
@@ -94,16 +98,11 @@ class AnsiblePlaybooks:
                     "suppress_env_files": True,
                 },
                 event_handler=listener,
-                cancel_callback=lambda: interrupted() or _failed(before) is not None or stop() is not None,
+                cancel_callback=end,
                 quiet=True,
             )
-        if result.status == "canceled":
-            if not interrupted() and (vain := _failed(before)):
-                raise vain
-            error = None if interrupted() else stop()
-            if error:
-                error.context.setdefault("log", str(folder))
-            raise error or KeyboardInterrupt
+        if end.reason:
+            raise end.reason
         raise_all(listener.errors)
         if result.status != "successful":
             raise OhmykubeError(
@@ -119,9 +118,10 @@ class AnsiblePlaybooks:
         config = _CONFIG.format(forks=self.forks, collections=COLLECTIONS, sockets=control)
         (folder / "ansible.cfg").write_text(config)
         inventory = f"plugin: ohmykube.cluster.ohmykube\nname: {self.folder.name}\nhome: {self.home}\n"
+        inventory += f"started_by: {os.getpid()}\n"
         if before:
             ready = folder / "ready"
-            inventory += f"wait_for: {ready}\nwait_pid: {os.getpid()}\n"
+            inventory += f"wait_for: {ready}\n"
             before.add_done_callback(lambda done: None if done.exception() else ready.touch())
         (folder / "ohmykube.yml").write_text(inventory)
 
@@ -136,9 +136,21 @@ class AnsiblePlaybooks:
         }
 
 
-def _failed(before: Future[None] | None) -> BaseException | None:
-    """Why there is nothing to run a playbook for, once that is known."""
-    return before.exception() if before and before.done() else None
+def _reason(
+    interrupted: Callable[[], bool],
+    before: Future[None] | None,
+    stop: Callable[[], OhmykubeError | None],
+    folder: Path,
+) -> BaseException | None:
+    """Why a playbook has to end before its end, if it has to."""
+    if interrupted():
+        return KeyboardInterrupt()
+    if vain := before.exception() if before and before.done() else None:
+        return vain
+    error = stop()
+    if error:
+        error.context.setdefault("log", str(folder))
+    return error
 
 
 @contextmanager
@@ -158,6 +170,28 @@ def _signals() -> Iterator[Callable[[], bool]]:
             signal.signal(number, handler)
 
 
+@dataclass
+class _End:
+    """Runner's question, each second, whether to kill Ansible.
+
+    That would leave the processes that do tasks, in sessions of their own: Ansible is told first, and ends them.
+    """
+
+    ask: Callable[[], BaseException | None]
+    listener: "_Listener"
+    reason: BaseException | None = None
+    since: float = 0.0  # when there was a reason first
+
+    def __call__(self) -> bool:
+        if self.reason is None and (reason := self.ask()):
+            self.reason, self.since = reason, time.monotonic()
+            if self.listener.ansible:
+                with suppress(ProcessLookupError):
+                    os.kill(self.listener.ansible, signal.SIGTERM)
+        late = not self.listener.ansible or time.monotonic() - self.since > _END_LIMIT
+        return self.reason is not None and late
+
+
 class _Listener:
     """Turns runner's events into steps, and failures into errors with the task's own words."""
 
@@ -171,10 +205,13 @@ class _Listener:
         self.on_end = on_end
         self.folder = folder
         self.errors: list[OhmykubeError] = []
+        self.ansible = 0  # its process, once it has begun; before that it has no others
 
     def __call__(self, event: dict[str, Any]) -> bool:
         data = event.get("event_data", {})
         kind = event["event"]
+        if kind == "playbook_on_start":
+            self.ansible = event["pid"]
         if kind == "runner_on_start":
             self.on_step(data.get("host", ""), data.get("task", ""))
         elif self.on_end and (status := _status(kind, data)):

@@ -269,7 +269,7 @@ def test_machines_that_nobody_reaches_any_more_are_not_waited_for(limit):
         wait_limit = limit
 
         def get_option(self, name):
-            return {"wait_for": "/nowhere", "wait_pid": ended.pid if limit else os.getpid()}[name]
+            return {"wait_for": "/nowhere", "started_by": ended.pid if limit else os.getpid()}[name]
 
     with pytest.raises(OhmykubeError, match="there is no /nowhere"):
         Plugin()._wait()

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ohmykube.errors import OhmykubeError
-from ohmykube.model.machines import Machine
+from ohmykube.model.machines import Machine, SshTarget
 from ohmykube.phases.base import Overlapped
 
 
@@ -20,6 +20,7 @@ class FakeProvider:
     owns_machines: bool = True
     boot_timeout: float = 1
     name: str = "fake"
+    ssh: SshTarget | None = None  # the same of all machines
 
     @staticmethod
     def unusable() -> str:
@@ -63,7 +64,7 @@ class FakeProvider:
 
     def machines(self):
         return [
-            Machine(name, status, address=f"10.0.0.{number}")
+            Machine(name, status, address=f"10.0.0.{number}", ssh=self.ssh)
             for number, (name, status) in enumerate(sorted(self.existing.items()), start=1)
         ]
 

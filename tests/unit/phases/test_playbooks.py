@@ -1,7 +1,7 @@
 """ansible-playbook itself, as far as it comes without a machine: it waits for who reaches them."""
 
 import os
-import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,6 +12,7 @@ import pytest
 
 from ohmykube.ansible.playbooks import AnsiblePlaybooks
 from ohmykube.errors import OhmykubeError
+from ohmykube.model.machines import SshTarget
 from ohmykube.phases.machines import save
 
 
@@ -24,11 +25,21 @@ def playbooks(context):
     )
 
 
+@pytest.fixture
+def silent(context):
+    """Machines that take connections and say nothing: a task is busy with one for ten seconds."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        files = context.folder.path / "key", context.folder.path / "known_hosts"
+        context.provider.ssh = SshTarget("127.0.0.1", "nobody", *files, port=server.getsockname()[1])
+        context.provider.existing = dict.fromkeys((machine.name for machine in context.machines), "running")
+        yield
+
+
 def run(playbooks, **options):
     return playbooks.run("hooks", lambda *_: None, variables={"customize_moment": "preSystem"}, **options)
 
 
-def test_machines_are_looked_at_when_the_phase_before_has_ended(context, playbooks):
+def test_machines_are_looked_at_when_the_phase_before_has_ended(context, silent, playbooks):
     """The state is written by that phase: without it there would be no inventory."""
 
     def reach():
@@ -37,6 +48,13 @@ def test_machines_are_looked_at_when_the_phase_before_has_ended(context, playboo
 
     with ThreadPoolExecutor(1) as pool:
         assert run(playbooks, before=pool.submit(reach)) == 0
+
+
+def test_an_inventory_that_cannot_be_read_is_an_error(context, playbooks):
+    save(context)  # no machine has an address
+    with pytest.raises(OhmykubeError, match="ended as failed") as raised:
+        run(playbooks)
+    assert "no address is known for dev-control-plane-1" in raised.value.context["output"]
 
 
 def test_its_error_ends_ansible_within_seconds(playbooks):
@@ -56,37 +74,70 @@ from concurrent.futures import Future
 from pathlib import Path
 from ohmykube.ansible.playbooks import AnsiblePlaybooks
 from ohmykube.store.home import Home
-home = Path(sys.argv[1])
+home, playbook = Path(sys.argv[1]), sys.argv[2]
 playbooks = AnsiblePlaybooks(Home(home).cluster("dev"), home, offline=True, allow_unverified=False, forks=1)
-playbooks.run("site", lambda *_: None, before=Future())
+playbooks.run(playbook, lambda *_: None, before=None if playbook == "reset" else Future())
 """
 
 
-def waiting(folder):
-    """Processes of ansible-playbook that belong to a cluster."""
+@pytest.fixture
+def alone(playbooks):
+    """Starts a playbook from a process that can be killed: `site` waits for machines for ever, `reset` does tasks."""
+    started = []
+
+    def start(playbook):
+        paths = os.pathsep.join(path for path in sys.path if path)
+        words = [sys.executable, "-c", ALONE, str(playbooks.home), playbook]
+        started.append(subprocess.Popen(words, env={**os.environ, "PYTHONPATH": paths}))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def left(folder):
+    """The first words of processes that have to do with a cluster."""
     found = []
     for each in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             words = each.read_text()
         except OSError:
             continue
-        if "ansible-playbook" in words and str(folder) in words:
-            found.append(int(each.parent.name))
+        if str(folder) in words:
+            found.append(words.split("\0")[0])
     return found
 
 
-def test_ansible_does_not_outlive_who_was_killed(context, playbooks):
-    paths = os.pathsep.join(path for path in sys.path if path)
-    killed = subprocess.Popen(
-        [sys.executable, "-c", ALONE, str(playbooks.home)], env={**os.environ, "PYTHONPATH": paths}
-    )
-    deadline = time.monotonic() + 30
-    while not waiting(context.folder.path) and time.monotonic() < deadline:
+def soon(happened, seconds=30.0):
+    deadline = time.monotonic() + seconds
+    while not happened() and time.monotonic() < deadline:
         time.sleep(0.05)
+    return happened()
+
+
+def test_ansible_does_not_outlive_who_was_killed(context, alone):
+    killed = alone("site")
+    assert soon(lambda: left(context.folder.path))
     time.sleep(1)
-    assert waiting(context.folder.path)
-    killed.send_signal(signal.SIGKILL)
-    killed.wait()
-    while waiting(context.folder.path) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert waiting(context.folder.path) == []
+    assert left(context.folder.path)
+    killed.kill()
+    assert soon(lambda: not left(context.folder.path), 5)
+
+
+def test_neither_does_a_task(context, silent, alone):
+    save(context)
+    killed = alone("reset")
+    assert soon(lambda: "ssh" in left(context.folder.path))
+    killed.kill()
+    assert soon(lambda: not left(context.folder.path), 3)
+
+
+def test_tasks_end_with_ansible_before_whoever_ended_it_goes_on(context, silent, playbooks):
+    save(context)
+    error = OhmykubeError("kubernetes.vain", "it makes no sense any more")
+    with pytest.raises(OhmykubeError, match="no sense") as raised:
+        playbooks.run("reset", lambda *_: None, stop=lambda: error if "ssh" in left(context.folder.path) else None)
+    assert left(context.folder.path) == []
+    assert "-reset" in raised.value.context["log"]

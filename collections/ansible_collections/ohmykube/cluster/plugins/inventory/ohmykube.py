@@ -38,8 +38,10 @@ options:
       - A file that is there once the machines can be reached; the cluster is read then. For who starts Ansible while
         machines boot.
     type: path
-  wait_pid:
-    description: The process that makes that file. Where it has ended, nobody waits any longer.
+  started_by:
+    description:
+      - The process that starts Ansible and makes that file. Where it has ended, nobody waits any longer; where it takes
+        Ansible's terminal with it, the tasks end too.
     type: int
 """
 
@@ -54,6 +56,7 @@ plugin: ohmykube.cluster.ohmykube
 
 import json
 import os
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -79,6 +82,8 @@ class InventoryModule(BaseInventoryPlugin):
     def parse(self, inventory: Any, loader: Any, path: str, cache: bool = True) -> None:
         super().parse(inventory, loader, path, cache)
         self._read_config_data(path)
+        if self.get_option("started_by"):  # runner, which has Ansible ignore it
+            signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
         try:
             self._wait()
             made = self._build(Path(self.get_option("home")).expanduser())
@@ -96,7 +101,7 @@ class InventoryModule(BaseInventoryPlugin):
                 inventory.set_variable(host, name, value)
 
     def _wait(self) -> None:
-        wanted, pid = self.get_option("wait_for"), self.get_option("wait_pid")
+        wanted, pid = self.get_option("wait_for"), self.get_option("started_by")
         deadline = time.monotonic() + self.wait_limit
         while wanted and not Path(wanted).exists():
             if time.monotonic() > deadline or (pid and not _runs(pid)):
