@@ -40,8 +40,8 @@ options:
     type: path
   started_by:
     description:
-      - The process that starts Ansible and makes that file. Where it has ended, nobody waits any longer; where it takes
-        Ansible's terminal with it, the tasks end too.
+      - The process that starts Ansible, its parent, and makes that file. Where it has ended, nobody waits any longer;
+        where it takes Ansible's terminal with it, the tasks end too.
     type: int
 """
 
@@ -101,10 +101,11 @@ class InventoryModule(BaseInventoryPlugin):
                 inventory.set_variable(host, name, value)
 
     def _wait(self) -> None:
-        wanted, pid = self.get_option("wait_for"), self.get_option("started_by")
+        wanted, starter = self.get_option("wait_for"), self.get_option("started_by")
         deadline = time.monotonic() + self.wait_limit
         while wanted and not Path(wanted).exists():
-            if time.monotonic() > deadline or (pid and not _runs(pid)):
+            ended = starter and os.getppid() != starter  # its end may have been told before anybody listened
+            if ended or time.monotonic() > deadline:
                 words = f"there is no {wanted}, and nobody who makes it"
                 raise OhmykubeError("inventory.waited", words, hint="`ohmykube status` shows the machines")
             time.sleep(_POLL)
@@ -115,14 +116,6 @@ class InventoryModule(BaseInventoryPlugin):
         cluster = yaml.safe_load(_text(folder / "cluster.yaml", f"there is no cluster {name!r}"))
         state = json.loads(_text(folder / "state.json", f"the cluster {name!r} has no machines yet"))
         return cluster_inventory.build(cluster, state)
-
-
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except OSError as error:
-        return isinstance(error, PermissionError)
-    return True
 
 
 def _text(path: Path, words: str) -> str:
