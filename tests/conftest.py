@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 from collections import Counter
 from pathlib import Path
 
@@ -14,6 +15,10 @@ BUNDLE = Path(os.environ.get("OHMYKUBE_TEST_BUNDLE", "~/.cache/ohmykube/test-bun
 # How soon faults end, and what has failed is well again, is measured: one at a time, and beside what is light.
 _FAILING = {"test_chaos", "test_control_planes", "test_doctor", "test_faults", "test_kills", "test_lifecycle"}
 _seconds: Counter[str] = Counter()
+
+# A shell's job in the background ignores Ctrl-C, and so would all that tests start and interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -7,8 +7,7 @@ import os
 import random
 import signal
 import tarfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -63,11 +62,15 @@ def snapshot(host: Site) -> str:
     return host.run("find", "/usr/local", "/opt", "/var/lib", "-xdev", "-not", "-path", "/var/lib/systemd/*")
 
 
-def until(true: Callable[[], bool], timeout: float = 60) -> None:
-    deadline = time.monotonic() + timeout
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+def signal_receiver(bare: Site, name: str) -> None:
+    bare.run("pkill", f"-{name}", "-f", "[s]ys.stdin.buffer.read")  # which is not pkill itself
+
+
+def halt_in_the_middle(bare: Site) -> None:
+    """Stop the receiver when it has begun with a file: one command on the node, since a file takes a moment only."""
+    begun = f"find {STATE} 2>/dev/null | grep -q staging/package/usr/local/bin/"
+    script = f"until {begun}; do sleep 0.02; done; exec pkill -STOP -f '[s]ys.stdin.buffer.read'"
+    bare.run("timeout", "50", "sh", "-c", script)
 
 
 def test_packages_come_stay_and_go(bare: Site, play: Play) -> None:
@@ -95,11 +98,12 @@ def test_only_what_is_damaged_comes_again(bare: Site, play: Play) -> None:
 def test_a_kill_in_the_middle_is_mended_by_the_next_run(bare: Site, play: Play, where: str) -> None:
     (_,) = play.run(PACKAGES, keywords=[{"check_mode": True}])
     process = play.start(PACKAGES)
-    until(lambda: "staging/package/usr/local/bin/" in bare.run("sh", "-c", f"find {STATE} 2>/dev/null; true"))
+    halt_in_the_middle(bare)
     if where == "controller":
         os.killpg(process.pid, signal.SIGKILL)
+        signal_receiver(bare, "CONT")
     else:
-        bare.run("pkill", "-KILL", "-f", "[s]ys.stdin.buffer.read")  # which is not pkill itself
+        signal_receiver(bare, "KILL")
     output, _ = process.communicate(timeout=60)
     assert process.returncode != 0
     assert where == "controller" or "the connection broke while payloads were sent" in output
