@@ -125,12 +125,12 @@ def test_it_is_done_after_one_time(before: str, context: str, secret: str) -> No
 
 
 def test_lines_that_are_too_long_are_left_out_and_none_takes_long() -> None:
-    started = time.monotonic()
+    started = time.process_time()
     for unit in ("a", "-", "password ", "bearer ", "\\", "eyJa.", "://", "--token ", "A", '"', "aA1", "secret="):
         whole = unit * (LINE_MAX // len(unit) - 1)
         assert "".join(lines([f"{whole}\n"]))
     assert "".join(lines(["x" * (LINE_MAX + 2)])) == "[a line that was too long to be searched for secrets]\n"
-    assert time.monotonic() - started < 20
+    assert time.process_time() - started < 20
 
 
 def test_names_of_secrets() -> None:
