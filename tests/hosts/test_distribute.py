@@ -27,6 +27,7 @@ STATE = "/var/lib/ohmykube"
 PACKAGES: dict[str, Any] = {"packages": [{"component": "one"}, {"component": "two"}]}
 IMAGES: dict[str, Any] = {"images": ["reg.test/one:1", "reg.test/two:1"]}
 ABSENT: dict[str, Any] = {"state": "absent"}
+RECEIVER = "[s]ys.stdin.buffer.read"  # a pattern that is not in the command of whoever looks for it
 NOISE = random.Random(1).randbytes(30_000_000)  # noqa: S311 - the same in each run
 CONTAINERD = """
 - hosts: all
@@ -63,13 +64,13 @@ def snapshot(host: Site) -> str:
 
 
 def signal_receiver(bare: Site, name: str) -> None:
-    bare.run("pkill", f"-{name}", "-f", "[s]ys.stdin.buffer.read")  # which is not pkill itself
+    bare.run("pkill", f"-{name}", "-f", RECEIVER)
 
 
 def halt_in_the_middle(bare: Site) -> None:
     """Stop the receiver when it has begun with a file: one command on the node, since a file takes a moment only."""
     begun = f"find {STATE} 2>/dev/null | grep -q staging/package/usr/local/bin/"
-    script = f"until {begun}; do sleep 0.02; done; exec pkill -STOP -f '[s]ys.stdin.buffer.read'"
+    script = f"until {begun}; do sleep 0.02; done; exec pkill -STOP -f '{RECEIVER}'"
     bare.run("timeout", "50", "sh", "-c", script)
 
 
