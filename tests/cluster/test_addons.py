@@ -1,7 +1,6 @@
 """Add-ons of a real cluster, from the cache alone: wished for, enabled, upgraded, and gone without a trace."""
 
 import json
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 import yaml
 
 from tests.cluster.clusters import Bundle, CommandLine
+from tests.patience import soon
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("machine_image")]
 
@@ -185,12 +185,9 @@ def test_add_ons_come_from_the_cache_and_leave_nothing(site: Site) -> None:
 
 def _measured(site: Site) -> None:
     """metrics-server tells of a node what it has measured twice; it is ready before that."""
-    deadline = time.monotonic() + 90
-    while True:
-        found = json.loads(site.kubectl("get", "--raw", "/apis/metrics.k8s.io/v1beta1/nodes"))["items"]
-        if found or time.monotonic() > deadline:
-            break
-        time.sleep(1)
+    found = soon(
+        lambda: json.loads(site.kubectl("get", "--raw", "/apis/metrics.k8s.io/v1beta1/nodes"))["items"], pause=1
+    )
     assert [item["metadata"]["name"] for item in found] == [f"{NAME}-control-plane-1"]
     assert found[0]["usage"]["memory"]
     assert f"{NAME}-control-plane-1" in site.kubectl("top", "nodes")

@@ -16,7 +16,8 @@ import yaml
 
 from tests.cluster import computer
 from tests.cluster.clusters import Bundle, CommandLine
-from tests.cluster.web import PATIENCE, WEB, fetch, given, soon
+from tests.cluster.web import WEB, fetch, given
+from tests.patience import PATIENCE, soon
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("machine_image")]
 

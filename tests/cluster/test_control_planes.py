@@ -3,7 +3,7 @@
 import json
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,12 +12,11 @@ import pytest
 from tests.chance import chance, some
 from tests.cluster import computer
 from tests.cluster.clusters import Bundle, CommandLine, swap_addresses
+from tests.patience import soon
 
 pytestmark = pytest.mark.cluster
 
 NAME = "many"
-_AGAIN = 30  # seconds within which `kubectl` must work again after the endpoint's machine has died
-_BACK = 90  # seconds from the power's return until the node counts as ready
 _LEASE = "plndr-cp-lock"  # kube-vip's
 
 
@@ -46,15 +45,22 @@ class Many:
 
     def planes(self) -> set[str]:
         """The control planes, all of which are ready; a busy computer's may miss a heartbeat."""
-        _soon(lambda: self("status")["ready"], _AGAIN)
-        status = [node for node in self("status")["nodes"] if node["role"] == "control-plane"]
-        assert all(node["node"] == "Ready" and node["machine"] == "running" for node in status), status
-        return {node["name"].removeprefix(f"{NAME}-") for node in status}
+        seen: list[dict[str, Any]] = []
+
+        def ready() -> bool:
+            seen[:] = [node for node in self("status")["nodes"] if node["role"] == "control-plane"]
+            return all(node["node"] == "Ready" and node["machine"] == "running" for node in seen)
+
+        assert soon(ready), seen
+        return {node["name"].removeprefix(f"{NAME}-") for node in seen}
+
+    def ready(self) -> bool:
+        return bool(self("status")["ready"])
 
     def addresses(self) -> dict[str, str]:
         """Where all nodes are, as the API server knows them."""
         listed = json.loads(self.kubectl("get", "nodes", "--output=json"))["items"]
-        assert self("status")["ready"]
+        assert soon(self.ready)
         return {
             node["metadata"]["name"]: entry["address"]
             for node in listed
@@ -101,7 +107,7 @@ def test_the_endpoint_survives_its_machine_and_a_lost_control_plane_is_replaced(
     lost = many.holder()
     many("chaos", "power-off", lost, "--for", "10m")
     died = time.monotonic()
-    _soon(many.answers, _AGAIN)
+    assert soon(many.answers)
     print(f"kubectl after {time.monotonic() - died:.1f} s")
     assert not many("status")["ready"]
     new = many.holder()
@@ -111,11 +117,11 @@ def test_the_endpoint_survives_its_machine_and_a_lost_control_plane_is_replaced(
     other = next(name for name in _names() if name not in (lost, new))
     done = many.ohmykube("delete", other, "--name", NAME, "-o", "json")
     assert [error["code"] for error in json.loads(done.stdout)["errors"]] == ["etcd.quorum"]
-    assert many.answers()
+    assert soon(many.answers)
 
     # It comes back, with all that it was.
     many("chaos", "heal")
-    _soon(lambda: many("status")["ready"], _BACK)
+    assert soon(many.ready)
 
     # Then it is lost for good, and a new one takes its place.
     many("chaos", "power-off", lost, "--for", "10m")
@@ -178,17 +184,10 @@ def _it_comes_back_elsewhere(many: Many) -> None:
     many.ohmykube.smoke(NAME)
     assert not many("up", "--workers", "1", *many.bundle.flags)["changed"]
     many("chaos", "power-off", _names()[2], "--for", "10m")
-    _soon(many.answers, _AGAIN)
+    assert soon(many.answers)
     many("chaos", "heal")
-    _soon(lambda: many("status")["ready"], _BACK)
+    assert soon(many.ready)
 
 
 def _names() -> list[str]:
     return [f"{NAME}-control-plane-{number}" for number in (1, 2, 3)]
-
-
-def _soon(look: Callable[[], bool], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not look():
-        assert time.monotonic() < deadline, f"not within {seconds} s"
-        time.sleep(0.3)

@@ -2,7 +2,6 @@
 
 import json
 import tarfile
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 import yaml
 
 from tests.cluster.clusters import Bundle, CommandLine
+from tests.patience import soon
 
 pytestmark = pytest.mark.cluster
 
@@ -80,14 +80,16 @@ def doctor(cluster: CommandLine, *flags: str) -> tuple[int, dict[tuple[str, str]
     return done.returncode, own, data["fixed"]
 
 
-def settled(cluster: CommandLine, *, patience: float = 60) -> tuple[int, dict[tuple[str, str], str], int]:
+def settled(cluster: CommandLine) -> tuple[int, dict[tuple[str, str], str], int]:
     """What `doctor` says once pods are Ready again: a kubelet just restarted calls its own unready for a moment."""
-    deadline = time.monotonic() + patience
-    while True:
-        code, wrong, fixed = doctor(cluster)
-        if ("workload.unavailable", NAME) not in wrong or time.monotonic() > deadline:
-            return code, wrong, fixed
-        time.sleep(1)
+    said = []
+
+    def ready() -> bool:
+        said.append(doctor(cluster))
+        return ("workload.unavailable", NAME) not in said[-1][1]
+
+    soon(ready)
+    return said[-1]
 
 
 def on(cluster: CommandLine, node: str, script: str) -> str:

@@ -12,13 +12,13 @@ import pytest
 from ohmykube.providers.nspawn.container import Container
 from tests.cluster import computer
 from tests.cluster.clusters import Bundle, CommandLine
+from tests.patience import PATIENCE, soon
 
 pytestmark = pytest.mark.cluster
 
 NAME = "life"
 PLANE, WORKER = f"{NAME}-control-plane-1", f"{NAME}-worker-1"
 IMAGE = "docker.io/library/busybox:1.37.0"
-_PATIENCE = 120  # seconds for what the cluster does in its own time
 
 
 @dataclass
@@ -68,10 +68,7 @@ class Life:
         }
 
     def until(self, what: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + _PATIENCE
-        while not what():
-            assert time.monotonic() < deadline, self.kubectl("get", "nodes,pods", "-A", "-o", "wide")
-            time.sleep(0.2)
+        assert soon(what), self.kubectl("get", "nodes,pods", "-A", "-o", "wide")
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +104,7 @@ def test_a_node_that_does_not_become_ready_is_taken_away_again(life: Life, tmp_p
     adding = life.ohmykube.start("add", "--name", NAME, "--offline", "-v", log=log)
     life.until(lambda: "Join the cluster" in log.read_text() or adding.poll() is not None)
     Container(life.folder / "machines" / f"{NAME}-worker-2").kill()
-    assert adding.wait(_PATIENCE) == 1, log.read_text()
+    assert adding.wait(PATIENCE) == 1, log.read_text()
     assert f"{NAME}-worker-2 was taken away again" in log.read_text()
     assert set(life.nodes()) == {"control-plane-1", "worker-1", "big-1", "big-2"}
     assert {machine.name for machine in (life.folder / "machines").iterdir() if machine.is_dir()} == {

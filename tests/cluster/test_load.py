@@ -15,13 +15,13 @@ import pytest
 
 from ohmykube.artifacts import architecture
 from tests.cluster.clusters import Bundle, CommandLine
+from tests.patience import PATIENCE, soon
 from tests.unit.images import registry as registries
 
 pytestmark = pytest.mark.cluster
 
 NAME = "ld"
 PLANE, WORKER = f"{NAME}-control-plane-1", f"{NAME}-worker-1"
-_PATIENCE = 60  # seconds for a pod
 _OTHER = {"amd64": "arm64", "arm64": "amd64"}
 
 
@@ -49,14 +49,11 @@ class Cluster:
         }
         wanted = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": pod}, "spec": spec}
         self.kubectl("apply", "--filename=-", stdin=json.dumps(wanted))
-        self.kubectl("wait", "--for=condition=Ready", f"pod/{pod}", f"--timeout={_PATIENCE}s")
+        self.kubectl("wait", "--for=condition=Ready", f"pod/{pod}", f"--timeout={PATIENCE:.0f}s")
 
     def says(self, pod: str) -> str:
         """Its first line, which may come a little after it is ready."""
-        deadline = time.monotonic() + _PATIENCE
-        while not (said := self.kubectl("logs", pod).strip()) and time.monotonic() < deadline:
-            time.sleep(0.2)
-        return said
+        return soon(lambda: self.kubectl("logs", pod).strip())
 
     def remove(self, *pods: str) -> None:
         self.kubectl("delete", "pod", *pods, "--wait")

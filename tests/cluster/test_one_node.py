@@ -2,17 +2,16 @@
 
 import json
 import signal
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.cluster.clusters import Bundle, CommandLine
+from tests.patience import PATIENCE, soon
 
 pytestmark = pytest.mark.cluster
 
 NAME = "one"
-_LOOK = 5.0  # seconds for `status`, which takes one where nobody else wants the processor
 
 
 def test_a_cluster_without_workers_works(ohmykube: CommandLine, bundle: Bundle, tmp_path: Path) -> None:
@@ -29,9 +28,7 @@ def test_a_cluster_without_workers_works(ohmykube: CommandLine, bundle: Bundle, 
 
 def _status_tells_all(ohmykube: CommandLine) -> None:
     ohmykube.data("status", "--name", NAME)  # the node keeps the code from here on
-    began = time.monotonic()
     seen = ohmykube.data("status", "--name", NAME)
-    took = time.monotonic() - began
     (node,) = seen["nodes"]
     assert (seen["ready"], seen["problem"], node["node"], node["machine"]) == (True, "", "Ready", "running")
     assert 0.5 < node["cpu"]["requested"] <= node["cpu"]["allocatable"]
@@ -43,14 +40,11 @@ def _status_tells_all(ohmykube: CommandLine) -> None:
     assert seen["endpoints"]["api"].endswith(":6443")
     assert Path(seen["endpoints"]["kubeconfig"]).exists()
     assert 300 < seen["certificate"]["days"] < 366
-    assert took < _LOOK
 
 
 def _status_is_watched(ohmykube: CommandLine, log: Path) -> None:
     process = ohmykube.start("status", "--name", NAME, "--watch", "0.5", "-o", "json", log=log)
-    deadline = time.monotonic() + 60
-    while log.read_text().count("\n") < 3 and time.monotonic() < deadline:
-        time.sleep(0.1)
+    soon(lambda: log.read_text().count("\n") >= 3)
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=30) == 0
+    assert process.wait(timeout=PATIENCE) == 0
     assert [json.loads(line)["data"]["ready"] for line in log.read_text().splitlines()][:3] == [True] * 3

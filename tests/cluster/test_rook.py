@@ -12,7 +12,7 @@ import yaml
 from ansible_collections.ohmykube.cluster.plugins.module_utils.rook import health, objects, upstream
 
 from tests.cluster.clusters import Bundle, CommandLine
-from tests.cluster.web import soon
+from tests.patience import soon
 
 pytestmark = pytest.mark.cluster
 

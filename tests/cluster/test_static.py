@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,17 +15,11 @@ import yaml
 from tests.chance import some
 from tests.cluster.clusters import Bundle, CommandLine
 from tests.cluster.sites import READY, WORKLOAD, Site
+from tests.patience import FOREVER, soon
 
 pytestmark = pytest.mark.cluster
 
 TASKS = ("Push the packages", "Run containerd", "Make the cluster with kubeadm", "Join")
-
-
-def wait_for(happened: Callable[[], bool], timeout: float = 300) -> None:
-    deadline = time.monotonic() + timeout
-    while not happened():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 @pytest.fixture
@@ -90,9 +83,9 @@ def _killed(ohmykube: CommandLine, bundle: Bundle, site: Site, cluster_file: Pat
     log = site.folder / "up.log"
     up = ohmykube.start("up", "--file", str(cluster_file), "--progress", "json", *bundle.flags, log=log)
     try:
-        wait_for(lambda: task in log.read_text() or up.poll() is not None)
+        soon(lambda: task in log.read_text() or up.poll() is not None, within=FOREVER)
         time.sleep(1)
     finally:
         os.killpg(up.pid, signal.SIGKILL)
-        up.wait(timeout=10)
+        up.wait()
     assert task in log.read_text()

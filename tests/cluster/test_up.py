@@ -12,7 +12,8 @@ import pytest
 
 from tests.cluster import computer
 from tests.cluster.clusters import CHECKOUT, Bundle, CommandLine
-from tests.cluster.web import PATIENCE, WEB, fetch, given, soon
+from tests.cluster.web import WEB, fetch, given
+from tests.patience import PATIENCE, soon
 
 pytestmark = pytest.mark.cluster
 

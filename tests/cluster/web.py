@@ -1,11 +1,8 @@
 """A web server in a cluster, behind a load balancer, and how it is asked from this computer."""
 
-import time
 import urllib.request
-from collections.abc import Callable
 from typing import Any
 
-PATIENCE = 90  # seconds for what the cluster does in its own time
 WEB = """
 apiVersion: v1
 kind: Namespace
@@ -43,11 +40,3 @@ def fetch(place: str) -> str:
             return str(answer.read().decode())
     except OSError:
         return ""
-
-
-def soon(look: Callable[[], Any]) -> Any:
-    """What it finds, asked again until it finds something."""
-    deadline = time.monotonic() + PATIENCE
-    while not (found := look()) and time.monotonic() < deadline:
-        time.sleep(0.5)
-    return found

@@ -156,7 +156,7 @@ try:
     booted = host.ssh.known_hosts.parent / "machines/vtwo-1/console.log"
     while booted.read_text().count("Reached target multi-user.target") < 2:
         time.sleep(0.2)
-    ssh.wait(host.ssh, timeout=30)
+    ssh.wait(host.ssh, timeout=120)
     provider = machines.provider("vtwo")
     print(provider.machines()[0].status)
     provider.stop("vtwo-1")
@@ -206,7 +206,7 @@ def test_a_base_whose_making_was_killed_is_made_anew(tools: Path, tmp_path: Path
     while not (tmp_path / "rootfs/.making/var/log").exists():
         time.sleep(0.05)
     victim.send_signal(signal.SIGKILL)
-    victim.wait(timeout=10)
+    victim.wait()
     (tools / "slow").unlink()
 
     made = _python(_BASE, str(tools), str(tmp_path / "rootfs"), namespaces=()).strip()

@@ -6,11 +6,12 @@ import random
 import shutil
 import socket
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.patience import PATIENCE, soon
 
 SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 
@@ -89,18 +90,20 @@ def _start(folder: Path, port: int) -> subprocess.Popen[bytes]:
     )
     with (folder / "log").open("ab") as log:
         process = subprocess.Popen([str(SSHD), "-D", "-e", "-f", str(config)], stderr=log, stdin=subprocess.DEVNULL)
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            socket.create_connection(("127.0.0.2", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.02)
-        else:
-            return process
+    if soon(lambda: _answers(port) or process.poll() is not None) and process.poll() is None:
+        return process
     _end(process)
     raise RuntimeError((folder / "log").read_text())
 
 
+def _answers(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.2", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
 def _end(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
-    process.wait(timeout=10)
+    process.wait(timeout=PATIENCE)

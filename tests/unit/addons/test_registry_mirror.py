@@ -3,7 +3,6 @@
 import json
 import socket
 import subprocess
-import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -17,6 +16,7 @@ from ansible_collections.ohmykube.cluster.plugins.module_utils import registries
 from ansible_collections.ohmykube.cluster.plugins.module_utils.addons import definition, rendering
 
 from ohmykube.model.spec import Network
+from tests.patience import PATIENCE, soon
 from tests.unit.docs.blocks import TOP, blocks
 from tests.unit.images.registry import PROGRAM, Registry, serve
 
@@ -24,7 +24,6 @@ ADDON = definition.builtin()["registry-mirror"]
 ITEMS = {item["kind"]: item for item in rendering.render(ADDON, list(ADDON.manifests.values()))}
 CONFIG = yaml.safe_load(ITEMS["ConfigMap"]["data"]["config.yml"])
 URL = f"http://{ITEMS['Service']['spec']['clusterIP']}:{ITEMS['Service']['spec']['ports'][0]['port']}"
-_PATIENCE = 20  # seconds until it answers
 _ACCEPT = {"Accept": "application/vnd.oci.image.index.v1+json,application/vnd.oci.image.manifest.v1+json"}
 
 
@@ -46,11 +45,8 @@ def mirror(folder: Path, upstream: Registry) -> Iterator[str]:
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([PROGRAM, "serve", str(folder / "config.yml")], stdout=log, stderr=log)
     try:
-        deadline = time.monotonic() + _PATIENCE
-        while not answers(f"http://{address}/v2/"):
-            assert process.poll() is None, (folder / "log").read_text()
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        soon(lambda: answers(f"http://{address}/v2/") or process.poll() is not None)
+        assert process.poll() is None, (folder / "log").read_text()
         yield address
     finally:
         process.kill()
@@ -59,7 +55,7 @@ def mirror(folder: Path, upstream: Registry) -> Iterator[str]:
 
 def get(url: str) -> bytes:
     request = urllib.request.Request(url, headers=_ACCEPT)  # noqa: S310 - on loopback
-    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10) as answer:
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=PATIENCE) as answer:
         return bytes(answer.read())
 
 
@@ -97,9 +93,7 @@ def test_what_was_pulled_once_is_there_without_the_upstream(tmp_path: Path) -> N
         address = mirrors.enter_context(mirror(tmp_path / "mirror", upstream))
         first = pulled(address, "library/hello", "v1")
         assert len(first) == 9  # three manifests, each with its configuration and its layer
-        deadline = time.monotonic() + _PATIENCE
-        while not kept(tmp_path / "mirror") >= first.keys() and time.monotonic() < deadline:
-            time.sleep(0.05)  # it passes on first, and writes then
+        assert soon(lambda: kept(tmp_path / "mirror") >= first.keys())  # it passes on first, and writes then
         upstreams.close()
         assert pulled(address, "library/hello", "v1") == first
 

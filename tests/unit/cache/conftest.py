@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import ohmykube  # noqa: F401 - makes the collection importable
+from tests.patience import PATIENCE
 from tests.unit.cache.archives import artifact, docker_archive, files
 from tests.unit.cache.server import Server, serve
 
@@ -23,7 +24,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def downloader() -> Downloader:
-    return Downloader(Limits(stall=0.5, total=20, attempts=3, backoff=0.01))
+    return Downloader(Limits(stall=2, total=PATIENCE, attempts=3, backoff=0.01))
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from ansible_collections.ohmykube.cluster.plugins.module_utils.images import Ima
 from ansible_collections.ohmykube.cluster.plugins.module_utils.locking import locked
 
 from ohmykube import COLLECTIONS
+from tests.patience import FOREVER, PATIENCE, soon
 from tests.unit.cache.archives import artifact, docker_archive, hexsum, read
 from tests.unit.cache.server import Fault, Server
 
@@ -60,7 +61,7 @@ def test_threads_fetch_once(cache: Cache, server: Server) -> None:
 def test_processes_fetch_once(server: Server, tmp_path: Path) -> None:
     url = server.put("tool", NOISE)
     processes = [start(ENSURE, tmp_path, url, hexsum(NOISE)) for _ in range(3)]
-    assert len({process.communicate(timeout=60)[0] for process in processes}) == 1
+    assert len({process.communicate(timeout=PATIENCE)[0] for process in processes}) == 1
     assert len(server.asked) == 1
 
 
@@ -70,7 +71,7 @@ def test_processes_lose_no_entry(server: Server, tmp_path: Path) -> None:
     pairs = [(server.put(f"t{content.decode()}", content), hexsum(content)) for content in contents]
     shares = [[text for pair in pairs[number::3] for text in pair] for number in range(3)]
     processes = [start(ENSURE, tmp_path, *share) for share in shares]
-    assert [process.wait(60) for process in processes] == [0, 0, 0]
+    assert [process.wait(PATIENCE) for process in processes] == [0, 0, 0]
     assert {entry.source_sha256 for entry in Cache(tmp_path).entries()} == set(map(hexsum, contents))
 
 
@@ -116,7 +117,7 @@ def test_killed_at_any_moment(server: Server, tmp_path: Path) -> None:
         process.send_signal(signal.SIGKILL)
         process.communicate()
         check(tmp_path, contents)
-    assert start(ENSURE, tmp_path, *[text for pair in pairs for text in pair]).wait(60) == 0
+    assert start(ENSURE, tmp_path, *[text for pair in pairs for text in pair]).wait(PATIENCE) == 0
     assert len(Cache(tmp_path).entries()) == len(contents)
     check(tmp_path, contents)
 
@@ -128,16 +129,13 @@ def check(root: Path, contents: list[bytes]) -> None:
 
 
 def test_a_killed_download_is_gone_on_with(server: Server, tmp_path: Path) -> None:
-    url = server.put("tool", NOISE, Fault(cut=1_000_000, stall=60))
+    url = server.put("tool", NOISE, Fault(cut=1_000_000, stall=FOREVER))
     process = start(ENSURE, tmp_path, url, hexsum(NOISE))
-    deadline = time.monotonic() + 30
-    while not (parts := list(tmp_path.glob("work/*.part"))) or parts[0].stat().st_size < 1_000_000:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    assert soon(lambda: any(part.stat().st_size >= 1_000_000 for part in tmp_path.glob("work/*.part")))
     process.kill()
     process.communicate()
     assert Cache(tmp_path).entries() == []
-    assert start(ENSURE, tmp_path, url, hexsum(NOISE)).wait(60) == 0
+    assert start(ENSURE, tmp_path, url, hexsum(NOISE)).wait(PATIENCE) == 0
     assert server.asked[-1] == ("tool", "bytes=1000000-")
     check(tmp_path, [NOISE])
 
@@ -166,7 +164,7 @@ def test_images_by_several_processes_and_a_kill(tmp_path: Path) -> None:
     killed.kill()
     killed.communicate()
     processes = [start(ADD, root, *archives[number:], *archives[:number]) for number in range(3)]
-    assert [process.wait(60) for process in processes] == [0, 0, 0]
+    assert [process.wait(PATIENCE) for process in processes] == [0, 0, 0]
     images = ImageCache(root).entries()
     assert [image.reference for image in images] == [f"docker.io/library/app:{number}" for number in range(4)]
     assert all(hexsum(image.path.read_bytes()) == image.sha256 for image in images)

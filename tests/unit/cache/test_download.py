@@ -1,6 +1,5 @@
 """Downloads against a real server that misbehaves."""
 
-import time
 import urllib.error
 import urllib.request
 from http.client import HTTPMessage
@@ -11,6 +10,7 @@ from ansible_collections.ohmykube.cluster.plugins.module_utils.download import D
 from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError
 from ansible_collections.ohmykube.cluster.plugins.module_utils.logins import NO_LOGINS
 
+from tests.patience import FOREVER
 from tests.unit.cache.server import Fault, Server
 
 CONTENT = bytes(range(256)) * 3000  # 768 kB
@@ -51,12 +51,10 @@ def test_as_often_as_it_comes_further(server: Server, downloader: Downloader, tm
 
 
 def test_silence_is_a_broken_connection(server: Server, downloader: Downloader, tmp_path: Path) -> None:
-    url = server.put("f", CONTENT, Fault(cut=1000, stall=30))
-    begin = time.monotonic()
+    url = server.put("f", CONTENT, Fault(cut=1000, stall=FOREVER))
     downloader.fetch(url, tmp_path / "part")
     assert (tmp_path / "part").read_bytes() == CONTENT
     assert ranges(server)[1] == "bytes=1000-"
-    assert time.monotonic() - begin < 10
 
 
 def test_the_next_call_goes_on(server: Server, downloader: Downloader, tmp_path: Path) -> None:
@@ -140,9 +138,7 @@ def test_nobody_there(downloader: Downloader, tmp_path: Path) -> None:
 
 def test_the_whole_has_a_limit(server: Server, tmp_path: Path) -> None:
     url = server.put("f", CONTENT, *[Fault(cut=1000, stall=0.2)] * 50)
-    begin = time.monotonic()
-    failed(Downloader(Limits(stall=0.1, total=0.5, attempts=50, backoff=0.01)), url, tmp_path / "part")
-    assert time.monotonic() - begin < 5
+    failed(Downloader(Limits(stall=0.1, total=0.5, attempts=99, backoff=0.01)), url, tmp_path / "part")
 
 
 def test_a_proxy_of_the_environment(

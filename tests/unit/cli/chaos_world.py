@@ -3,7 +3,6 @@
 import json
 import os
 import sys
-import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -90,13 +89,6 @@ def data(answer):
 
 def status(run):
     return [(row["node"], row["fault"], row["left"]) for row in data(run("chaos", "status", "-o", "json"))]
-
-
-def soon(look):
-    deadline = time.monotonic() + 10
-    while not look() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return look()
 
 
 def ended(cut):

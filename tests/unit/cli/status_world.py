@@ -4,6 +4,7 @@ As a program, it is the command line on such a cluster: what runs on a terminal 
 """
 
 import sys
+import threading
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,7 @@ from ohmykube.errors import OhmykubeError
 from ohmykube.model.machines import Machine, SshTarget
 from ohmykube.store.home import ClusterFolder
 from ohmykube.store.state import MachineRecord, State
+from tests.patience import PATIENCE
 from tests.unit.cli.test_cli import made
 from tests.unit.phases.fakes import FakeProvider
 
@@ -23,6 +25,7 @@ GIB = 2**30
 ONE, TWO, THREE = PLANES = tuple(f"dev-control-plane-{number}" for number in (1, 2, 3))
 WORKER = "dev-worker-1"
 YEAR = 365 * 86400
+HANGS = object()
 
 
 def node(name, *, ready=True, cordoned=False, used=None):
@@ -75,12 +78,14 @@ def target(name):
 
 @dataclass
 class World:
-    """said: what each control plane says; an error is raised, a number is seconds that it hangs."""
+    """said: what each control plane says; an error is raised, and one that HANGS is silent until it is released."""
 
     folder: ClusterFolder
     provider: Provider = field(default_factory=lambda: Provider(existing=dict.fromkeys((*PLANES, WORKER), "running")))
     said: dict = field(default_factory=lambda: {name: healthy() for name in PLANES})
     asked: list = field(default_factory=list)
+    hanging: list = field(default_factory=list)
+    released: threading.Event = field(default_factory=threading.Event)
 
     def ask(self, where, module, options=None, *, timeout):
         assert module == "cluster_overview"
@@ -89,8 +94,10 @@ class World:
         said = self.said[where.host]
         if isinstance(said, OhmykubeError):
             raise said
-        if isinstance(said, (int, float)):
-            time.sleep(said)
+        if said is HANGS:
+            self.hanging.append(where.host)
+            self.released.wait(PATIENCE)
+            self.hanging.remove(where.host)
             raise OhmykubeError("ssh.unreachable", f"{where.host} did not answer in time")
         return said
 

@@ -8,7 +8,8 @@ from types import SimpleNamespace
 from ohmykube.cli import chaos_power
 from ohmykube.errors import OhmykubeError
 from ohmykube.phases.power_cuts import ForgetPowerCuts
-from tests.unit.cli.chaos_world import NODES, WORKER, data, ended, make_world, soon, status  # noqa: F401 - a fixture
+from tests.patience import soon
+from tests.unit.cli.chaos_world import NODES, WORKER, data, ended, make_world, status  # noqa: F401 - a fixture
 
 
 def test_power_is_cut_when_a_process_waits_to_bring_it_back(run, world):

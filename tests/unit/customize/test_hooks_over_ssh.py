@@ -2,14 +2,13 @@
 
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from ansible_collections.ohmykube.cluster.plugins.module_utils.customize import hooks
 
 from ohmykube import COLLECTIONS, ssh
 from ohmykube.providers.base import SshTarget
+from tests.patience import soon
 from tests.unit.sshd import Sshd
 
 RUN = f"""
@@ -18,7 +17,7 @@ sys.path.insert(0, {str(COLLECTIONS)!r})
 from pathlib import Path
 from {hooks.__name__} import _execute
 folder = Path(sys.argv[1])
-_execute(["sh", "-c", "echo $$ >pid; exec sleep 60"], {{"HOME": str(folder)}}, folder / "log", 60)
+_execute(["sh", "-c", "echo $$ >pid; exec sleep 1000"], {{"HOME": str(folder)}}, folder / "log", 1000)
 """
 
 
@@ -30,13 +29,6 @@ def test_it_ends_with_the_connection(sshd: Sshd, tmp_path: Path) -> None:
     shared = ["-oControlMaster=auto", "-oControlPersist=20s", f"-oControlPath={tmp_path}/m"]  # as Ansible has it
     command = [argv[0], *shared, *argv[1:]]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as client:
-        _until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().strip() != "")
+        assert soon(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().strip() != "")
         client.kill()
-    _until(lambda: not Path("/proc", (tmp_path / "pid").read_text().strip()).exists())
-
-
-def _until(happened: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not happened():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    assert soon(lambda: not Path("/proc", (tmp_path / "pid").read_text().strip()).exists())

@@ -4,7 +4,6 @@ import fcntl
 import json
 import os
 import stat
-import time
 from pathlib import Path
 from typing import Any
 
@@ -108,9 +107,9 @@ def test_however_it_fails_it_is_told(machine: Machine, script: str, words: str) 
 
 
 def test_one_that_takes_too_long_goes_with_its_children(machine: Machine) -> None:
-    script = f"echo begun; sh -c 'echo $$ >{machine.root}/pid; exec sleep 60'; true"
-    error = failure(machine, script, timeout=1)
-    assert error.message == "the hook one (preSystem) did not end within 1 s: begun"
+    script = f"echo begun; sh -c 'echo $$ >{machine.root}/pid; exec sleep 1000'; true"
+    error = failure(machine, script, timeout=2)
+    assert error.message == "the hook one (preSystem) did not end within 2 s: begun"
     _gone(int(machine.read("/pid")))
 
 
@@ -123,10 +122,8 @@ def test_one_that_nobody_waits_for_is_ended(machine: Machine, monkeypatch: pytes
 
 
 def test_what_it_leaves_in_the_background_is_not_waited_for(machine: Machine) -> None:
-    began = time.monotonic()
-    run(machine, f"sleep 60 & echo $! >{machine.root}/pid")
-    assert time.monotonic() - began < 30
-    os.kill(int(machine.read("/pid")), 9)
+    run(machine, f"sleep 1000 & echo $! >{machine.root}/pid")
+    os.kill(int(machine.read("/pid")), 9)  # it is still there
 
 
 def test_two_runs_at_once_do_not_meet(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from ansible_collections.ohmykube.cluster.plugins.module_utils import receiver_i
 from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError
 from ansible_collections.ohmykube.cluster.plugins.module_utils.payloads import Payload
 
+from tests.patience import PATIENCE, soon
 from tests.unit.distribute.archives import NOISE, Receiver, image, package
 
 
@@ -130,9 +131,9 @@ def test_a_receiver_killed_in_the_middle_leaves_nothing_that_the_next_does_not_m
     process.stdin.write(tool.path.read_bytes()[: tool.size // 2])
     process.stdin.flush()
     state = receiver.root / "var/lib/ohmykube/staging/package"
-    until(lambda: state.exists() and any(state.rglob("*")))
+    assert soon(lambda: state.exists() and any(state.rglob("*")))
     process.send_signal(number)
-    process.communicate(timeout=10)
+    process.communicate(timeout=PATIENCE)
     assert receiver.files == {}
     receiver.receive(tool)
     assert tool.is_on(receiver.probe())
@@ -141,7 +142,7 @@ def test_a_receiver_killed_in_the_middle_leaves_nothing_that_the_next_does_not_m
 
 def test_a_stream_that_ends_early_installs_nothing(receiver: Receiver, tool: Payload) -> None:
     process = receiver.start(tool)
-    out, _ = process.communicate(tool.path.read_bytes()[:1000], timeout=10)
+    out, _ = process.communicate(tool.path.read_bytes()[:1000], timeout=PATIENCE)
     assert json.loads(out)["error"]["code"] == "stream.cut"
     assert receiver.files == {}
     assert receiver.remains == []
@@ -169,15 +170,15 @@ def test_killed_between_two_renames_it_is_not_present_and_reset_finds_all(
 def test_a_second_receiver_waits_for_the_first(receiver: Receiver, tool: Payload, tmp_path: Path) -> None:
     other = package(tmp_path, "other", "v1.0.0", {"usr/local/bin/other": b"o"})
     first = receiver.start(tool)
-    until(lambda: (receiver.root / "var/lib/ohmykube/staging/package").exists())
+    assert soon(lambda: (receiver.root / "var/lib/ohmykube/staging/package").exists())
     second = receiver.start(other)
     assert second.stdin is not None
     second.stdin.write(other.path.read_bytes())
     second.stdin.close()
     time.sleep(0.3)
     assert second.poll() is None
-    first.communicate(tool.path.read_bytes(), timeout=10)
-    assert second.wait(timeout=10) == 0
+    first.communicate(tool.path.read_bytes(), timeout=PATIENCE)
+    assert second.wait(timeout=PATIENCE) == 0
     assert set(receiver.probe()["packages"]) == {"tool", "other"}
 
 
@@ -221,13 +222,6 @@ def test_a_payload_may_lie_on_the_node_already(tool: Payload, tmp_path: Path) ->
     with Path(os.devnull).open("rb") as nothing:
         node.receive([tool.manifest(str(tool.path))], nothing)
     assert tool.is_on(node.probe(images=False))
-
-
-def until(true: Callable[[], bool], timeout: float = 30) -> None:
-    deadline = time.monotonic() + timeout
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_what_a_moved_tag_leaves_behind_may_be_collected() -> None:

@@ -3,7 +3,6 @@
 import resource
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from ansible_collections.ohmykube.cluster.plugins.module_utils.remote import cod
 
 from ohmykube import ssh
 from ohmykube.providers.base import SshTarget
+from tests.patience import PATIENCE
 from tests.unit.distribute.archives import Receiver, package
 from tests.unit.sshd import Sshd
 
@@ -31,42 +31,40 @@ def test_everything_arrives_in_order(tmp_path: Path) -> None:
     for part in parts:
         part.write_text(part.name * 100_000)
     payloads = [Payload("package", "x", "v1", "", 100_000, part) for part in parts]
-    ended = stream.send(["cat"], b"head", payloads, stall=5, timeout=20)
+    ended = stream.send(["cat"], b"head", payloads, stall=PATIENCE, timeout=PATIENCE)
     assert ended == stream.Ended(0, "head" + "a" * 100_000 + "b" * 100_000, "")
 
 
 def test_a_command_that_stops_reading_still_answers(tmp_path: Path) -> None:
     argv = ["sh", "-c", "head -c 4; echo full >&2; exit 3"]
-    ended = stream.send(argv, b"head", [sparse(tmp_path / "big", 10_000_000)], stall=5, timeout=20)
+    ended = stream.send(argv, b"head", [sparse(tmp_path / "big", 10_000_000)], stall=PATIENCE, timeout=PATIENCE)
     assert ended == stream.Ended(3, "head", "full\n")
 
 
 def test_a_node_that_takes_nothing_is_given_up(tmp_path: Path) -> None:
-    begin = time.monotonic()
     with pytest.raises(OhmykubeError) as caught:
-        stream.send(["sleep", "30"], b"", [sparse(tmp_path / "big", 10_000_000)], stall=0.2, timeout=20)
+        stream.send(["sleep", "1000"], b"", [sparse(tmp_path / "big", 10_000_000)], stall=0.2, timeout=PATIENCE)
     assert caught.value.code == "stream.stalled"
-    assert time.monotonic() - begin < 5
 
 
 @pytest.mark.parametrize("size", [0, 10_000_000])
 def test_the_whole_has_a_time_limit(tmp_path: Path, size: int) -> None:
     with pytest.raises(OhmykubeError) as caught:
-        stream.send(["sleep", "30"], b"", [sparse(tmp_path / "big", size)], stall=20, timeout=0.3)
+        stream.send(["sleep", "1000"], b"", [sparse(tmp_path / "big", size)], stall=PATIENCE, timeout=0.3)
     assert caught.value.code == "stream.timeout"
 
 
 def test_a_file_shorter_than_the_cache_says_is_an_error(tmp_path: Path) -> None:
     short = replace(sparse(tmp_path / "short", 10), size=11)
     with pytest.raises(OhmykubeError, match="1 bytes shorter") as caught:
-        stream.send(["cat"], b"", [short], stall=5, timeout=20)
+        stream.send(["cat"], b"", [short], stall=PATIENCE, timeout=PATIENCE)
     assert caught.value.code == "cache.damaged"
 
 
 def test_memory_stays_constant(tmp_path: Path) -> None:
     big = sparse(tmp_path / "big", 400_000_000)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    stream.send(["sh", "-c", "cat >/dev/null"], b"", [big], stall=10, timeout=60)
+    stream.send(["sh", "-c", "cat >/dev/null"], b"", [big], stall=PATIENCE, timeout=PATIENCE)
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert grown < 20_000  # KiB
 
@@ -95,7 +93,7 @@ def test_a_receiver_that_runs_too_long_ends_itself(receiver: Receiver, tmp_path:
     assert process.stdin is not None
     process.stdin.write(head)
     process.stdin.flush()
-    assert process.wait(timeout=10) == 1
+    assert process.wait(timeout=PATIENCE) == 1
     assert receiver.remains == []
 
 

@@ -6,7 +6,6 @@ import json
 import shutil
 import socket
 import subprocess
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -17,6 +16,7 @@ from typing import Any
 
 import yaml
 
+from tests.patience import PATIENCE, soon
 from tests.unit.cache.archives import entry, tar
 
 PROGRAM = shutil.which("docker-registry")
@@ -24,7 +24,6 @@ PROGRAM = shutil.which("docker-registry")
 USERS = "ann:$2y$05$NH.sGKvyWsOnGbzK3Dk4zOwen1ZtFCB8sT79Vr9bZXXjCkxjkWEK.\n"
 _OCI = "application/vnd.oci.image"
 _DOCKER = "application/vnd.docker.distribution.manifest"
-_PATIENCE = 20  # seconds for it to answer
 
 
 @dataclass(frozen=True)
@@ -101,7 +100,7 @@ class Registry:
     def _ask(method: str, url: str, body: bytes = b"", kind: str = "") -> tuple[int, Mapping[str, str]]:
         headers = {"Content-Type": kind} if kind else {}
         request = urllib.request.Request(url, data=body, method=method, headers=headers)  # noqa: S310 - on loopback
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10) as answer:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=PATIENCE) as answer:
             return answer.status, answer.headers
 
 
@@ -134,11 +133,8 @@ def serve(
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([PROGRAM, "serve", str(folder / "config.yml")], stdout=log, stderr=log)
     try:
-        deadline = time.monotonic() + _PATIENCE
-        while not _answers(address):
-            assert process.poll() is None, (folder / "log").read_text()
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        soon(lambda: _answers(address) or process.poll() is not None)
+        assert process.poll() is None, (folder / "log").read_text()
         yield Registry(address, folder / "data")
     finally:
         process.kill()

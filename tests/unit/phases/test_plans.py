@@ -17,6 +17,7 @@ from ohmykube.phases.parallel import in_parallel
 from ohmykube.phases.preflight import Preflight
 from ohmykube.phases.teardown import CleanUp, DeleteMachines, ResetMachines
 from ohmykube.plans import DOWN, UP
+from tests.patience import PATIENCE
 from tests.unit.phases.fakes import without
 
 
@@ -171,7 +172,7 @@ def test_ctrl_c_reaches_phases_that_run_together(context, request):
 
         def run(self, context):
             time.sleep(0.2)  # both run, and the main thread waits for them
-            deadline = time.monotonic() + 10
+            deadline = time.monotonic() + PATIENCE
             for _ in range(5):  # Python drops one that comes while it frees an object, as a person would notice
                 os.kill(os.getpid(), signal.SIGINT)
                 if context.interrupted.wait(1):

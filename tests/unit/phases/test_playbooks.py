@@ -14,6 +14,7 @@ from ohmykube.ansible.playbooks import AnsiblePlaybooks
 from ohmykube.errors import OhmykubeError
 from ohmykube.model.machines import SshTarget
 from ohmykube.phases.machines import save
+from tests.patience import PATIENCE, soon
 
 
 @pytest.fixture
@@ -65,7 +66,7 @@ def test_its_error_ends_ansible_within_seconds(playbooks):
         assert not running.done()
         before.set_exception(OhmykubeError("ssh.unreachable", "no answer"))
         with pytest.raises(OhmykubeError, match="no answer"):
-            running.result(timeout=20)
+            running.result(timeout=PATIENCE)
 
 
 ALONE = """
@@ -110,13 +111,6 @@ def left(folder):
     return found
 
 
-def soon(happened, seconds=30.0):
-    deadline = time.monotonic() + seconds
-    while not happened() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return happened()
-
-
 @pytest.mark.parametrize("seconds", [0, 3])
 def test_ansible_does_not_outlive_who_was_killed(context, alone, seconds):
     """Neither while it begins, when it does not hear of it, nor while it waits."""
@@ -133,7 +127,7 @@ def test_neither_does_a_task(context, silent, alone):
     killed = alone("reset")
     assert soon(lambda: "ssh" in left(context.folder.path))
     killed.kill()
-    assert soon(lambda: not left(context.folder.path), 5)
+    assert soon(lambda: not left(context.folder.path))
 
 
 def test_tasks_end_with_ansible_before_whoever_ended_it_goes_on(context, silent, playbooks):

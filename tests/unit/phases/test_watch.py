@@ -6,6 +6,7 @@ import pytest
 
 from ohmykube.errors import OhmykubeError
 from ohmykube.phases.watch import watching
+from tests.patience import soon
 
 ONE, TWO = "dev-worker-1", "dev-worker-2"
 
@@ -14,13 +15,6 @@ ONE, TWO = "dev-worker-1", "dev-worker-2"
 def running(context):
     context.provider.existing = {machine.name: "running" for machine in context.machines}
     return context
-
-
-def until(look, *, patience=10.0):
-    deadline = time.monotonic() + patience
-    while not (found := look()) and time.monotonic() < deadline:
-        time.sleep(0.005)
-    return found
 
 
 def looks(provider, answers):
@@ -43,7 +37,7 @@ def looks(provider, answers):
 def test_nothing_is_said_while_all_run(running):
     taken = looks(running.provider, [{}])
     with watching(running, interval=0.001) as stop:
-        assert until(lambda: len(taken) > 5)
+        assert soon(lambda: len(taken) > 5)
         assert stop() is None
 
 
@@ -54,7 +48,7 @@ def test_a_machine_that_has_gone_off_is_named(running, how):
             del running.provider.existing[TWO]
         else:
             running.provider.existing[TWO] = how
-        error = until(stop)
+        error = soon(stop)
     assert error.code == "machine.stopped"
     assert error.message == f"{TWO} does not run any more, but is {how}"
 
@@ -63,7 +57,7 @@ def test_others_are_not_looked_at(running):
     running.provider.existing[TWO] = "stopped"
     taken = looks(running.provider, [{}])
     with watching(running, [ONE], interval=0.001) as stop:
-        assert until(lambda: len(taken) > 5)
+        assert soon(lambda: len(taken) > 5)
         assert stop() is None
 
 
@@ -79,14 +73,14 @@ def test_others_are_not_looked_at(running):
 def test_what_does_not_mean_that_it_is_off(running, moment):
     taken = looks(running.provider, moment)
     with watching(running, interval=0.001) as stop:
-        assert until(lambda: len(taken) > 8)
+        assert soon(lambda: len(taken) > 8)
         assert stop() is None
 
 
 def test_nobody_looks_any_more_afterwards(running):
     taken = looks(running.provider, [{}])
     with watching(running, interval=0.001):
-        assert until(lambda: taken)
+        assert soon(lambda: taken)
     time.sleep(0.05)
     seen = len(taken)
     time.sleep(0.1)

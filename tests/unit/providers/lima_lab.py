@@ -1,12 +1,15 @@
 """A limactl on the PATH that answers as the real one does, and what tests want to know of it."""
 
 import json
+import os
+import signal
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ohmykube import ssh
 from ohmykube.providers.base import MachineSpec, ProviderContext
 from ohmykube.providers.lima import LimaProvider
+from tests.patience import soon
 
 GIB = 2**30
 STUB = Path(__file__).with_name("limactl_stub.py")
@@ -58,6 +61,13 @@ def worker(name: str) -> MachineSpec:
 
 def plane(name: str) -> MachineSpec:
     return MachineSpec(name, "control-plane", "control-plane", cpu=2, memory=GIB, disk=10 * GIB)
+
+
+def kill(pid_file: Path) -> None:
+    """Without warning, and until it is gone."""
+    pid = int(pid_file.read_text())
+    os.kill(pid, signal.SIGKILL)
+    assert soon(lambda: not alive(pid))
 
 
 def alive(pid: int) -> bool:

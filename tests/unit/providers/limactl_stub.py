@@ -168,7 +168,7 @@ def stop(arguments: list[str]) -> None:
         if status != "Running":
             fatal(f"expected status `Running`, got `{status}` (maybe use `limactl stop -f`?)")
         os.kill(read_pid(HOME / name / "ha.pid"), signal.SIGINT)
-        if not await_(lambda: inspect(name)["status"] == "Stopped"):
+        if (STUB / "deaf").exists() or not await_(lambda: inspect(name)["status"] == "Stopped"):
             fatal("did not receive an event with the `exiting` status")
     reconcile()
 

@@ -112,7 +112,7 @@ def spawn(*arguments: str) -> None:
     os.posix_spawn(sys.executable, command, os.environ, file_actions=quiet, setpgroup=0)
 
 
-def await_(condition: Any, timeout: float = 3.0) -> bool:
+def await_(condition: Any, timeout: float = 60.0) -> bool:
     deadline = time.monotonic() + timeout
     while not condition():
         if time.monotonic() > deadline:

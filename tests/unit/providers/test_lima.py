@@ -1,9 +1,6 @@
 """The lima provider end to end, against a limactl on the PATH that answers as the real one does."""
 
 import json
-import os
-import signal
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +9,7 @@ import pytest
 
 from ohmykube.errors import OhmykubeError
 from ohmykube.providers.base import Provider
-from tests.unit.providers.lima_lab import GIB, Lab, plane, worker
+from tests.unit.providers.lima_lab import GIB, Lab, kill, plane, worker
 
 
 def test_it_is_a_provider(lab: Lab) -> None:
@@ -153,8 +150,7 @@ def test_addresses_survive_a_crash_of_everything(lab: Lab) -> None:
         provider.start(name)
     before = [machine.address for machine in provider.machines()]
     for file in (lab.home / "lima").rglob("*.pid"):
-        os.kill(int(file.read_text()), signal.SIGKILL)
-    time.sleep(0.1)
+        kill(file)
     for name in ("dev-worker-2", "dev-worker-1"):
         provider.start(name)
     assert [machine.address for machine in provider.machines()] == before

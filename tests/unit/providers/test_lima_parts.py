@@ -17,6 +17,7 @@ import yaml
 from ohmykube.errors import OhmykubeError
 from ohmykube.providers.base import MachineSpec
 from ohmykube.providers.lima import locks, network, ports, processes, template, tool
+from tests.patience import PATIENCE
 
 MACHINE = MachineSpec("dev-control-plane-1", "control-plane", "control-plane", cpu=2, memory=4 * 2**30, disk=20 * 2**30)
 RECIPE = template.Recipe(
@@ -139,9 +140,9 @@ def test_the_lock_is_shared_or_alone_and_bounded(tmp_path: Path) -> None:
 
 
 def test_pid_files_of_strangers_and_of_the_dead_are_removed(tmp_path: Path) -> None:
-    lives = "import time; print(flush=True); time.sleep(60)"
+    lives = "import time; print(flush=True); time.sleep(1000)"
     own = subprocess.Popen([sys.executable, "-c", lives, f"{tmp_path}/"], stdout=subprocess.PIPE)
-    stranger = subprocess.Popen(["sleep", "60"])
+    stranger = subprocess.Popen(["sleep", "1000"])
     try:
         own.stdout.readline()  # only now its command line is sure to be there: Popen returns a moment before
         for name, content in {"ha": own.pid, "qemu": stranger.pid, "old": 2**22 + 1, "odd": ""}.items():
@@ -161,13 +162,13 @@ def test_pid_files_of_strangers_and_of_the_dead_are_removed(tmp_path: Path) -> N
 
 
 def test_a_process_that_does_not_listen_is_ended_by_force(tmp_path: Path) -> None:
-    code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(60)"
+    code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(1000)"
     deaf = subprocess.Popen([sys.executable, "-c", code, f"{tmp_path}/"], stdout=subprocess.PIPE)
     assert deaf.stdout is not None
     deaf.stdout.readline()
     (tmp_path / "x.pid").write_text(str(deaf.pid))
     processes.end(tmp_path / "x.pid", timeout=0.2)
-    assert deaf.wait(timeout=5) == -signal.SIGKILL
+    assert deaf.wait(timeout=PATIENCE) == -signal.SIGKILL
 
 
 def release(path: Path, version: str = "2.2.0") -> Path:

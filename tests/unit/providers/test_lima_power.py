@@ -1,15 +1,13 @@
 """Lima machines that start, stop, hang and crash."""
 
 import os
-import signal
 import subprocess
-import time
 
 import pytest
 
 from ohmykube.errors import OhmykubeError
 from ohmykube.providers.lima import power
-from tests.unit.providers.lima_lab import Lab
+from tests.unit.providers.lima_lab import Lab, kill
 
 
 def test_a_machine_that_cannot_start_says_why_and_keeps_its_logs(lab: Lab) -> None:
@@ -100,8 +98,7 @@ def test_broken_is_believed_only_when_it_stays(lab: Lab) -> None:
 def test_what_a_dead_host_agent_leaves_running_is_ended_by_force(lab: Lab, verb: str) -> None:
     provider = lab.ready("dev", "dev-worker-1")
     provider.start("dev-worker-1")
-    os.kill(int((lab.home / "lima" / "dev-worker-1" / "ha.pid").read_text()), signal.SIGKILL)
-    time.sleep(0.1)
+    kill(lab.home / "lima" / "dev-worker-1" / "ha.pid")
     [machine] = provider.machines()
     assert (machine.status, machine.detail) == ("broken", "qemu driver is running but host agent is not")
     if verb == "start":

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import termios
 import textwrap
+import time
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -175,7 +176,9 @@ def test_only_what_has_ended_stays_on_the_terminal(columns):
 
 
 def test_it_is_drawn_eight_times_a_second_at_most():
-    assert 5 <= on_terminal().count("▸ ") < 20
+    begun = time.monotonic()
+    drawn = on_terminal().count("▸ ")
+    assert 2 <= drawn <= 8 * (time.monotonic() - begun) + 2
 
 
 def test_ctrl_c_leaves_lines_alone():
