@@ -12,7 +12,7 @@ from xdist.scheduler.loadscope import LoadScopeScheduling
 
 BUNDLE = Path(os.environ.get("OHMYKUBE_TEST_BUNDLE", "~/.cache/ohmykube/test-bundle")).expanduser()
 
-# How soon faults end, and what has failed is well again, is measured: one at a time, and beside what is light.
+# What fails on purpose is missed and comes back by heartbeats and leases: one at a time, and beside what is light.
 _FAILING = {"test_chaos", "test_control_planes", "test_doctor", "test_faults", "test_kills", "test_lifecycle"}
 _seconds: Counter[str] = Counter()
 
