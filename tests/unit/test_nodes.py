@@ -1,12 +1,9 @@
 """Asking a node over a real sshd, and the API server on whichever control plane answers."""
 
 import json
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.ohmykube.cluster.plugins.module_utils.remote.start import KEPT
 
 from ohmykube import nodes, ssh
 from ohmykube.errors import OhmykubeError
@@ -15,10 +12,9 @@ from tests.unit.sshd import Sshd
 
 
 @pytest.fixture
-def target(sshd: Sshd, tmp_path: Path) -> Iterator[SshTarget]:
+def target(sshd: Sshd, tmp_path: Path) -> SshTarget:
     ssh.pin_host_key(tmp_path / "known_hosts", f"[127.0.0.1]:{sshd.port}", sshd.host_key)
-    yield SshTarget("127.0.0.1", sshd.user, sshd.key, tmp_path / "known_hosts", sshd.port, f"[127.0.0.1]:{sshd.port}")
-    shutil.rmtree(KEPT, ignore_errors=True)  # this computer was the node
+    return SshTarget("127.0.0.1", sshd.user, sshd.key, tmp_path / "known_hosts", sshd.port, f"[127.0.0.1]:{sshd.port}")
 
 
 def test_a_module_answers_with_what_it_returns(target: SshTarget) -> None:

@@ -69,7 +69,7 @@ def test_a_failed_command_says_so_in_its_own_words(target: SshTarget) -> None:
 
 def test_a_command_that_hangs_is_given_up(target: SshTarget) -> None:
     with pytest.raises(OhmykubeError, match="no answer within") as caught:
-        ssh.run(target, ["sleep", "1000"], timeout=1)
+        ssh.run(target, ["sleep", "60"], timeout=1)
     assert caught.value.code == "ssh.unreachable"
 
 
@@ -167,11 +167,11 @@ def test_output_of_any_length_is_handed_on_while_it_comes(target: SshTarget) -> 
 def test_a_stream_ends_in_time_and_with_whoever_reads_it(target: SshTarget) -> None:
     started = time.monotonic()
     with pytest.raises(OhmykubeError, match="no answer within"):
-        ssh.stream(target, ["sleep", "1000"], lambda _: None, timeout=0.5)
+        ssh.stream(target, ["sleep", "60"], lambda _: None, timeout=0.5)
 
     def refuse(_: object) -> None:
         raise ValueError
 
     with pytest.raises(ValueError):  # noqa: PT011 - the reader's own
-        ssh.stream(target, ["sleep", "1000"], refuse, timeout=FOREVER)
+        ssh.stream(target, ["sleep", f"{PATIENCE}"], refuse, timeout=FOREVER)
     assert time.monotonic() - started < PATIENCE

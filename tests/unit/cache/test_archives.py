@@ -99,7 +99,7 @@ class TestRoundTrip:
             min_size=1,
         )
     )
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=30)
     def test_any_files(self, tmp_path_factory: pytest.TempPathFactory, contents: dict[str, bytes]) -> None:
         target, written = run(tmp_path_factory.mktemp("any"), files(contents))
         assert written.files == tuple(f"all/{name}" for name in contents)
@@ -219,7 +219,7 @@ class TestDamage:
 
     @pytest.mark.parametrize("format_", FORMATS)
     @given(noise=st.binary(max_size=3000))
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=25)
     def test_noise(self, tmp_path_factory: pytest.TempPathFactory, format_: str, noise: bytes) -> None:
         assert refused(tmp_path_factory.mktemp("noise"), noise, format_) == "archive.corrupt"
 

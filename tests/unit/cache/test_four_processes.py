@@ -7,9 +7,11 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from ansible_collections.ohmykube.cluster.plugins.module_utils import upkeep
 from ansible_collections.ohmykube.cluster.plugins.module_utils.cache import Cache
 from ansible_collections.ohmykube.cluster.plugins.module_utils.images import ImageCache
+from ansible_collections.ohmykube.cluster.plugins.module_utils.index import Index
 
 from ohmykube import COLLECTIONS, keeping
 from tests.chance import KILLS, chance
@@ -108,6 +110,22 @@ def test_a_file_in_use_is_not_pruned(server: Server, tmp_path: Path) -> None:
     looked = folder.files()
     assert Cache(root / "packages").find(wanted)
     assert folder.prune(looked, entry.path.stat().st_mtime) == []
+
+
+def test_a_file_that_is_asked_for_as_it_goes_stays_or_is_made_anew(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever prunes looks at its time again when the index is written; who asks looks for its row again."""
+    cache = Cache(tmp_path)
+    content = b"x" * 1000
+    wanted = artifact(server.put("f", content), content)
+    entry = cache.ensure(wanted)
+    used = iter([False, True])
+    assert Index(tmp_path).remove([entry.path.name], unless=lambda _: next(used)) == []
+    assert cache.find(wanted) == entry
+    listed = iter([[entry], []])
+    monkeypatch.setattr(cache, "entries", lambda: next(listed))
+    assert cache.find(wanted) is None
 
 
 def test_an_entry_that_goes_as_somebody_finds_it_is_made_anew(server: Server, tmp_path: Path) -> None:

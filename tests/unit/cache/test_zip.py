@@ -87,7 +87,7 @@ class TestDirectory:
         begins=st.one_of(st.integers(0, 0xFFFFFFFF), st.integers(0, 400)),
         comment=st.one_of(st.just(0), st.integers(0, 0xFFFF)),
     )
-    @settings(max_examples=80, deadline=None)
+    @settings(max_examples=80)
     def test_any_last_record(
         self, tmp_path_factory: pytest.TempPathFactory, entries: int, size: int, begins: int, comment: int
     ) -> None:

@@ -212,7 +212,9 @@ def _text(parts):
     )
 
 
-fuzz = settings(max_examples=CASES // 2, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+fuzz = settings(
+    max_examples=CASES // 2, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 
 
 def test_the_files_are_good_before_they_are_broken(judge, folder):

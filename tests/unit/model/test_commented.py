@@ -3,7 +3,7 @@
 import string
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ohmykube.model import commented
@@ -37,7 +37,6 @@ def again(cluster: Cluster) -> Cluster:
     return build("", document=parse(text, "a.yaml"), defaults={}, supported_versions=(VERSION,))
 
 
-@settings(deadline=None)
 @given(
     NAMES,
     st.sampled_from(list(PRESETS.values())),
@@ -49,7 +48,6 @@ def test_presets_are_what_was_asked_for(name: str, preset: Any, each: Sizes) -> 
     assert again(cluster) == cluster
 
 
-@settings(deadline=None)
 @given(st.dictionaries(WORDS, ANYTHING, max_size=3), WORDS, st.booleans())
 def test_whatever_a_profile_says(variables: dict[str, Any], script: str, swap: bool) -> None:
     cluster = made(

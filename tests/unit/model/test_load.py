@@ -185,7 +185,7 @@ spec_keys = st.sampled_from(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.dictionaries(spec_keys, json_like, max_size=4), json_like)
 def test_any_file_is_a_cluster_or_a_list_of_problems(spec, metadata):
     document = Document({"spec": spec, "metadata": metadata})

@@ -14,7 +14,7 @@ import textwrap
 import time
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ohmykube.phases.base import Event
@@ -70,7 +70,6 @@ def test_what_finds_no_room_is_counted():
     assert lines[-1] == "  … and 46 more lines"
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])  # the first characters take a second on a busy computer
 @given(st.lists(_EVENTS, max_size=30), st.integers(1, 200), st.integers(0, 20), st.floats(0, 1e5))
 def test_the_board_never_leaves_its_room(events, width, height, now):
     lines = board_of(*events).lines(width, height, now)

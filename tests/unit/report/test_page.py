@@ -2,7 +2,7 @@
 
 from html.parser import HTMLParser
 
-from hypothesis import given, settings
+from hypothesis import given
 
 from ohmykube.report import page
 from ohmykube.report.compare import compare
@@ -29,7 +29,6 @@ class Reader(HTMLParser):
         assert self.open.pop() == tag
 
 
-@settings(deadline=None)
 @given(records(), records())
 def test_any_run_becomes_a_page_without_links_or_foreign_tags(one, other):
     run = run_of(one)

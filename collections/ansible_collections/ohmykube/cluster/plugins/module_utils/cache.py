@@ -132,7 +132,8 @@ class Cache:
         wanted = (artifact.component, artifact.version, artifact.arch, recipe)
         for entry in reversed(self.entries()):
             if (entry.component, entry.version, entry.arch, entry.recipe) == wanted and entry.comes_of(artifact):
-                return entry if mark_used(entry.path) else None
+                # Marked first, then looked at once more: what is being pruned is written down as gone by then.
+                return entry if mark_used(entry.path) and entry in self.entries() else None
         return None
 
     def _ensure(

@@ -73,13 +73,17 @@ class Index:
         """Forget these files and remove them; the names of those that went. What no row names any more is not ours.
 
         unless: asked under the lock, for what may have happened since the caller looked. The index is written first: a
-        kill in between leaves a file that belongs to nobody, never a row without its file.
+        kill in between leaves a file that belongs to nobody, never a row without its file. Who reads needs no lock, so
+        it is asked again when that is written: a reader that has marked a file and still sees its row keeps it.
         """
         with self.held():
             rows = self.rows()
             known = {row["file"] for row in rows}
-            gone = [name for name in names if name in known and not unless(self._root / name)]
-            if gone:
+            going = [name for name in names if name in known and not unless(self._root / name)]
+            if going:
+                self._write([row for row in rows if row["file"] not in going])
+            gone = [name for name in going if not unless(self._root / name)]
+            if gone != going:
                 self._write([row for row in rows if row["file"] not in gone])
             for name in gone:
                 (self._root / name).unlink(missing_ok=True)
