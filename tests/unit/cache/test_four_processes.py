@@ -7,7 +7,6 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-import pytest
 from ansible_collections.ohmykube.cluster.plugins.module_utils import upkeep
 from ansible_collections.ohmykube.cluster.plugins.module_utils.cache import Cache
 from ansible_collections.ohmykube.cluster.plugins.module_utils.images import ImageCache
@@ -112,20 +111,33 @@ def test_a_file_in_use_is_not_pruned(server: Server, tmp_path: Path) -> None:
     assert folder.prune(looked, entry.path.stat().st_mtime) == []
 
 
-def test_a_file_that_is_asked_for_as_it_goes_stays_or_is_made_anew(
-    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Whoever prunes looks at its time again when the index is written; who asks looks for its row again."""
-    cache = Cache(tmp_path)
+def test_a_file_that_is_claimed_as_it_goes_stays_or_the_claim_fails(server: Server, tmp_path: Path) -> None:
+    cache, index = Cache(tmp_path), Index(tmp_path)
     content = b"x" * 1000
     wanted = artifact(server.put("f", content), content)
     entry = cache.ensure(wanted)
-    used = iter([False, True])
-    assert Index(tmp_path).remove([entry.path.name], unless=lambda _: next(used)) == []
+    claims = []
+
+    def claimed(path: Path) -> bool:
+        """Asked before and after the index is written."""
+        claims.append(index.claim([path.name]))
+        return len(claims) == late
+
+    late = 2
+    assert index.remove([entry.path.name], unless=claimed) == []
     assert cache.find(wanted) == entry
-    listed = iter([[entry], []])
-    monkeypatch.setattr(cache, "entries", lambda: next(listed))
-    assert cache.find(wanted) is None
+    late = 0
+    assert index.remove([entry.path.name], unless=claimed) == [entry.path.name]
+    assert claims == [True, False, True, False]
+
+
+def test_an_image_that_is_known_is_in_use(tmp_path: Path) -> None:
+    (tmp_path / "app.tar").write_bytes(docker_archive(["app:1"]))
+    images = ImageCache(tmp_path / "cache" / "images")
+    (image,) = images.add(tmp_path / "app.tar")
+    os.utime(image.path, (1, 1))
+    assert images.add(tmp_path / "app.tar") == [image]
+    assert upkeep.prune(keeping.folders(tmp_path / "cache"), max_size=0)[0] == []
 
 
 def test_an_entry_that_goes_as_somebody_finds_it_is_made_anew(server: Server, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from ansible_collections.ohmykube.cluster.plugins.module_utils.cache_entry impor
 from ansible_collections.ohmykube.cluster.plugins.module_utils.catalogue import Artifact
 from ansible_collections.ohmykube.cluster.plugins.module_utils.checksums import algorithm
 from ansible_collections.ohmykube.cluster.plugins.module_utils.decompress import HashedFile
-from ansible_collections.ohmykube.cluster.plugins.module_utils.disk import disk_errors, mark_used, private_folder
+from ansible_collections.ohmykube.cluster.plugins.module_utils.disk import disk_errors, private_folder
 from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError, raise_all
 from ansible_collections.ohmykube.cluster.plugins.module_utils.index import Index
 from ansible_collections.ohmykube.cluster.plugins.module_utils.locking import locked, sweep
@@ -132,8 +132,7 @@ class Cache:
         wanted = (artifact.component, artifact.version, artifact.arch, recipe)
         for entry in reversed(self.entries()):
             if (entry.component, entry.version, entry.arch, entry.recipe) == wanted and entry.comes_of(artifact):
-                # Marked first, then looked at once more: what is being pruned is written down as gone by then.
-                return entry if mark_used(entry.path) and entry in self.entries() else None
+                return entry if self._index.claim([entry.path.name]) else None
         return None
 
     def _ensure(

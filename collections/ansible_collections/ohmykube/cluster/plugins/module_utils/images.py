@@ -100,7 +100,10 @@ class ImageCache:
             with locked(work.with_suffix(".lock"), _WAIT), opened(archive) as source:
                 sweep(self._work)
                 alias = normal_reference(alias) if alias else ""
-                return self._known(source, alias) or self._add(source, work.with_suffix(".new"), alias, pulled)
+                known = self._known(source, alias)
+                if known and self._index.claim([image.path.name for image in known]):
+                    return known
+                return self._add(source, work.with_suffix(".new"), alias, pulled)
 
     def known(self, archive: Path) -> list[Image]:
         """The images of an archive that `add` would find unchanged; none where it would change something."""

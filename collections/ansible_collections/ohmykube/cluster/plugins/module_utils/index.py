@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.ohmykube.cluster.plugins.module_utils.disk import mark_used
 from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError
 from ansible_collections.ohmykube.cluster.plugins.module_utils.locking import locked
 
@@ -69,12 +70,17 @@ class Index:
         with locked(self._root / "lock", _WAIT):
             yield
 
+    def claim(self, names: Collection[str]) -> bool:
+        """Whether all these files stay, since they are in use from now on: marked so, and none is about to go."""
+        marked = all(mark_used(self._root / name) for name in names)
+        return marked and {row["file"] for row in self.rows()}.issuperset(names)
+
     def remove(self, names: Collection[str], unless: Callable[[Path], bool] = lambda _: False) -> list[str]:
         """Forget these files and remove them; the names of those that went. What no row names any more is not ours.
 
         unless: asked under the lock, for what may have happened since the caller looked. The index is written first: a
         kill in between leaves a file that belongs to nobody, never a row without its file. Who reads needs no lock, so
-        it is asked again when that is written: a reader that has marked a file and still sees its row keeps it.
+        it is asked again when that is written: what was claimed before stays.
         """
         with self.held():
             rows = self.rows()
