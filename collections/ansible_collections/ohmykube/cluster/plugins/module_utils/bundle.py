@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ansible_collections.ohmykube.cluster.plugins.module_utils.decompress import BLOCK, HashedFile
-from ansible_collections.ohmykube.cluster.plugins.module_utils.disk import disk_errors, mark_used
+from ansible_collections.ohmykube.cluster.plugins.module_utils.disk import disk_errors
 from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError
 from ansible_collections.ohmykube.cluster.plugins.module_utils.index import Index, Row
 
@@ -100,8 +100,8 @@ class _Sink:
 
 
 def _present(folder: Folder) -> list[Row]:
-    """Marked as used, so that nobody prunes them meanwhile."""
+    """Claimed, so that nobody prunes them meanwhile."""
+    index = Index(folder.root)
     with disk_errors(folder.root):
-        rows = Index(folder.root).rows()
-    there = [row for row in rows if mark_used(folder.root / row["file"])]
+        there = [row for row in index.rows() if index.claim([row["file"]])]
     return sorted(there, key=lambda row: (row["file"], json.dumps(row, sort_keys=True)))

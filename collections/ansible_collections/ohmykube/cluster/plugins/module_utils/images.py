@@ -79,7 +79,8 @@ class ImageCache:
     def find(self, reference: str, arch: str) -> Image | None:
         """The image of that name, also by digest or by both. Raises OhmykubeError `image.reference`."""
         wanted = (stored_reference(reference), arch)
-        return next((image for image in self.entries() if (image.reference, image.arch) == wanted), None)
+        found = next((image for image in self.entries() if (image.reference, image.arch) == wanted), None)
+        return found if found and self._index.claim([found.path.name]) else None
 
     def architectures(self, reference: str) -> list[str]:
         """For which the image of that name is here."""

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ansible_collections.ohmykube.cluster.plugins.module_utils.catalogue import Artifact
-from ansible_collections.ohmykube.cluster.plugins.module_utils.disk import mark_used
 from ansible_collections.ohmykube.cluster.plugins.module_utils.errors import OhmykubeError, raise_all
 
 
@@ -144,7 +143,6 @@ def image_payloads(
         if image is None:
             missing.append(reference)
         else:
-            mark_used(image.path)
             archives.setdefault(image.sha256, []).append(image)
     if missing and required:
         raise _missing(missing, arch, cache)
