@@ -17,7 +17,7 @@ from hashlib import file_digest
 from pathlib import Path
 from typing import Protocol
 
-from ansible_collections.ohmykube.cluster.plugins.module_utils.disk import disk_errors, mark_used, private_folder
+from ansible_collections.ohmykube.cluster.plugins.module_utils.disk import disk_errors, private_folder
 from ansible_collections.ohmykube.cluster.plugins.module_utils.images import Image, ImageCache
 from ansible_collections.ohmykube.cluster.plugins.module_utils.locking import locked
 from ansible_collections.ohmykube.cluster.plugins.module_utils.references import repository, stored_reference
@@ -102,8 +102,6 @@ class _Pull:
 
     def run(self, puller: Puller) -> tuple[Image, bool]:
         there = self.cache.find(self.reference, self.arch)
-        if there:
-            mark_used(there.path)
         if there and (puller.offline or there.by_digest):  # a digest cannot come to mean something else
             return there, False
         if puller.offline:
