@@ -5,8 +5,10 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
 from ansible_collections.ohmykube.cluster.plugins.module_utils import upkeep
 from ansible_collections.ohmykube.cluster.plugins.module_utils.cache import Cache
 from ansible_collections.ohmykube.cluster.plugins.module_utils.images import ImageCache
@@ -14,6 +16,7 @@ from ansible_collections.ohmykube.cluster.plugins.module_utils.index import Inde
 
 from ohmykube import COLLECTIONS, keeping
 from tests.chance import KILLS, chance
+from tests.patience import soon
 from tests.unit.cache.archives import artifact, docker_archive, hexsum
 from tests.unit.cache.server import Server
 
@@ -111,24 +114,24 @@ def test_a_file_in_use_is_not_pruned(server: Server, tmp_path: Path) -> None:
     assert folder.prune(looked, entry.path.stat().st_mtime) == []
 
 
-def test_a_file_that_is_claimed_as_it_goes_stays_or_the_claim_fails(server: Server, tmp_path: Path) -> None:
-    cache, index = Cache(tmp_path), Index(tmp_path)
-    content = b"x" * 1000
-    wanted = artifact(server.put("f", content), content)
-    entry = cache.ensure(wanted)
-    claims = []
+@pytest.mark.parametrize("stays", [True, False])
+def test_a_claim_of_what_is_going_is_answered_when_that_is_known(server: Server, tmp_path: Path, stays: bool) -> None:
+    index, content = Index(tmp_path), b"x" * 1000
+    path = Cache(tmp_path).ensure(artifact(server.put("f", content), content)).path
+    os.utime(path, (1, 1))
+    with ThreadPoolExecutor(1) as pool:
+        claims: list[Future[bool]] = []
 
-    def claimed(path: Path) -> bool:
-        """Asked before and after the index is written."""
-        claims.append(index.claim([path.name]))
-        return len(claims) == late
+        def late(path: Path) -> bool:
+            """Asked before the index is written and after that: in between somebody claims the file."""
+            if claims:
+                assert soon(lambda: path.stat().st_mtime > 1)
+                return stays
+            claims.append(pool.submit(lambda: soon(lambda: not index.rows()) and index.claim([path.name])))
+            return False
 
-    late = 2
-    assert index.remove([entry.path.name], unless=claimed) == []
-    assert cache.find(wanted) == entry
-    late = 0
-    assert index.remove([entry.path.name], unless=claimed) == [entry.path.name]
-    assert claims == [True, False, True, False]
+        assert index.remove([path.name], unless=late) == ([] if stays else [path.name])
+        assert claims[0].result() == stays == path.exists()
 
 
 def test_an_image_that_is_known_is_in_use(tmp_path: Path) -> None:

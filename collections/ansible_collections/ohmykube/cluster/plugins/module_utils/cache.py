@@ -143,7 +143,8 @@ class Cache:
             if entry:
                 return entry
             with self._making(artifact, recipe):
-                entry = self._usable(artifact, recipe, allow_unverified)  # another process may have made it meanwhile
+                with self._index.held():  # another process may have made it meanwhile, or not have removed it after all
+                    entry = self._usable(artifact, recipe, allow_unverified)
                 if entry:
                     return entry
                 wanted = wanted_sum(artifact, self._downloads, offline, allow_unverified)

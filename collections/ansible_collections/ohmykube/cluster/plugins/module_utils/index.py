@@ -71,9 +71,13 @@ class Index:
             yield
 
     def claim(self, names: Collection[str]) -> bool:
-        """Whether all these files stay, since they are in use from now on: marked so, and none is about to go."""
-        marked = all(mark_used(self._root / name) for name in names)
-        return marked and {row["file"] for row in self.rows()}.issuperset(names)
+        """Whether all these files stay, since they are in use from now on."""
+        if not all(mark_used(self._root / name) for name in names):
+            return False
+        if self._lists(names):
+            return True
+        with self.held():  # whoever is at removing them has looked again by now, and may have let them stay
+            return self._lists(names)
 
     def remove(self, names: Collection[str], unless: Callable[[Path], bool] = lambda _: False) -> list[str]:
         """Forget these files and remove them; the names of those that went. What no row names any more is not ours.
@@ -94,6 +98,9 @@ class Index:
             for name in gone:
                 (self._root / name).unlink(missing_ok=True)
         return gone
+
+    def _lists(self, names: Collection[str]) -> bool:
+        return {row["file"] for row in self.rows()}.issuperset(names)
 
     def _write(self, rows: list[Row]) -> None:
         # One name, since one process at a time writes: a killed one leaves no litter.
