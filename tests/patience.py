@@ -10,9 +10,9 @@ PATIENCE = 120.0  # seconds: more than the slowest computer takes, less than for
 FOREVER = 10 * PATIENCE  # seconds that nothing which is to end early may take
 
 
-def soon(look: Callable[[], Found], *, within: float = PATIENCE, pause: float = 0.05) -> Found:
+def soon(look: Callable[[], Found], *, within: float = PATIENCE) -> Found:
     """What `look` finds, asked again until that is true; after `within` seconds, what it has found last."""
     deadline = time.monotonic() + within
     while not (found := look()) and time.monotonic() < deadline:
-        time.sleep(pause)
+        time.sleep(0.05)
     return found

@@ -185,9 +185,7 @@ def test_add_ons_come_from_the_cache_and_leave_nothing(site: Site) -> None:
 
 def _measured(site: Site) -> None:
     """metrics-server tells of a node what it has measured twice; it is ready before that."""
-    found = soon(
-        lambda: json.loads(site.kubectl("get", "--raw", "/apis/metrics.k8s.io/v1beta1/nodes"))["items"], pause=1
-    )
+    found = soon(lambda: json.loads(site.kubectl("get", "--raw", "/apis/metrics.k8s.io/v1beta1/nodes"))["items"])
     assert [item["metadata"]["name"] for item in found] == [f"{NAME}-control-plane-1"]
     assert found[0]["usage"]["memory"]
     assert f"{NAME}-control-plane-1" in site.kubectl("top", "nodes")
